@@ -1,0 +1,777 @@
+"""Everything that can go wrong, as one tree; nobody builds a message anywhere else.
+
+ErgaOmnesError
+├── NotFound                    404
+│   ├── UnknownQuestion
+│   ├── UnknownRule
+│   ├── UnknownGraph
+│   └── NoSuchFile
+├── BadRequest                  400
+│   ├── MissingQuery
+│   ├── UnknownParameter
+│   ├── BadParameter
+│   ├── UnknownPrefix
+│   ├── NotACurie
+│   ├── QuerySyntax
+│   ├── QueryKind
+│   ├── QueryTooDeep
+│   ├── TurtleSyntax
+│   ├── CommentsInTurtle
+│   └── SettingFault
+│       ├── UnknownSetting
+│       └── BadSetting
+├── Refused                     403
+│   └── QueryRefused
+├── UnsupportedMediaType        415
+├── NotAcceptable               406
+│   └── AnswerUnwritable
+├── TooLarge                    413
+│   ├── QueryTooLong
+│   ├── AnswerTooLarge
+│   └── SubmissionTooLarge
+├── Stopped                     500
+│   ├── QueryTimeout            504
+│   ├── QueryMemory             507
+│   ├── QueryCrashed            507
+│   └── Busy                    503
+├── EndpointFailed              502
+│   ├── EndpointUnreachable
+│   ├── EndpointTimeout         504
+│   ├── EndpointRefused
+│   ├── EndpointAnswer
+│   └── EndpointCut
+├── UnformattedTurtle           409
+└── OurFault                    500
+    ├── ShippedFilesMissing
+    ├── CatalogueFault
+    ├── RuleFault
+    │   └── RuleCycle
+    ├── FactsChanged
+    └── BuildFailed
+
+Each class knows its HTTP status, its problem type (RFC 9457: the base IRI, `problem/`, the slug),
+its title, the remedy and the exit status of the command line. `str()` is the detail sentence and
+`data` holds the values it is made of, which are also the extension members of the problem.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import ClassVar
+
+EXIT_FINDINGS = 1  # the check was made and found something
+EXIT_USAGE = 2  # what was asked for does not exist or does not fit
+EXIT_INPUT = 3  # a file or text that was given cannot be read
+EXIT_STOPPED = 4  # a limit was reached, or another service failed
+EXIT_OURS = 5  # our own fault
+
+
+def near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    """Give the candidates that look like `name`, nearest first; those that contain it count."""
+    known = sorted(set(candidates))
+    lowered = {candidate.lower(): candidate for candidate in known}
+    close = [lowered[found] for found in get_close_matches(name.lower(), lowered, n=5, cutoff=0.55)]
+    holding = [known_name for known_name in known if name and name.lower() in known_name.lower()]
+    return tuple(dict.fromkeys(close + holding))[:5]
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """Make the sentence that offers near names, or nothing when there are none."""
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f"Did you mean {names[0]}?"
+    return f"Did you mean {', '.join(names[:-1])} or {names[-1]}?"
+
+
+class ErgaOmnesError(Exception):
+    """Anything this package raises on purpose."""
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "error"
+    title: ClassVar[str] = "Something went wrong"
+    remedy: str = ""
+    exit_status: ClassVar[int] = EXIT_OURS
+
+    def __init__(self, detail: str, *, remedy: str = "", **data: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.data: dict[str, object] = data
+        if remedy:
+            self.remedy = remedy
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Give the HTTP header fields that belong to this error."""
+        return {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is rebuilt by calling its class with `args`, which ours do not take; and they
+        # must survive the way back from a reader process.
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[ErgaOmnesError], args: tuple[object, ...]) -> ErgaOmnesError:
+    return kind.__new__(kind, *args)
+
+
+# 404
+
+
+class NotFound(ErgaOmnesError):
+    """What was named does not exist here."""
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+    exit_status = EXIT_USAGE
+
+
+class UnknownQuestion(NotFound):
+    """No question has this name."""
+
+    slug = "unknown-question"
+    title = "No such question"
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"There is no question called “{name}”.",
+            remedy=did_you_mean(near) or "List the questions with `ergaomnes questions`.",
+            name=name,
+            near=tuple(near),
+        )
+
+
+class UnknownRule(NotFound):
+    """A rule names another one that does not exist."""
+
+    slug = "unknown-rule"
+    title = "No such rule"
+    exit_status = EXIT_OURS
+
+    def __init__(self, name: str, named_by: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The rule “{named_by}” comes after “{name}”, and there is no such rule.",
+            remedy=did_you_mean(near),
+            name=name,
+            named_by=named_by,
+            near=tuple(near),
+        )
+
+
+class UnknownGraph(NotFound):
+    """No named graph has this name."""
+
+    slug = "unknown-graph"
+    title = "No such graph"
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"There is no graph called “{name}”.",
+            remedy=did_you_mean(near),
+            name=name,
+            near=tuple(near),
+        )
+
+
+class NoSuchFile(NotFound):
+    """A path given by the user leads nowhere, or to something that is not a text file."""
+
+    slug = "no-such-file"
+    title = "The file cannot be read"
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file}: {why}.", file=file, why=why)
+
+
+# 400
+
+
+class BadRequest(ErgaOmnesError):
+    """What was asked cannot be understood."""
+
+    status = 400
+    slug = "bad-request"
+    title = "The request cannot be understood"
+    exit_status = EXIT_USAGE
+
+
+class MissingQuery(BadRequest):
+    """A SPARQL request without a query."""
+
+    slug = "missing-query"
+    title = "No query was given"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request carries no SPARQL query.",
+            remedy="Send it as `query=` in the address or a form, or as application/sparql-query.",
+        )
+
+
+class UnknownParameter(BadRequest):
+    """The question has no such parameter."""
+
+    slug = "unknown-parameter"
+    title = "No such parameter"
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The question has no parameter called “{name}”.",
+            remedy=did_you_mean(near),
+            name=name,
+            near=tuple(near),
+        )
+
+
+class BadParameter(BadRequest):
+    """The value does not fit the parameter."""
+
+    slug = "bad-parameter"
+    title = "The value does not fit the parameter"
+
+    def __init__(self, name: str, value: str, why: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The value “{value}” does not fit the parameter “{name}”: {why}.",
+            remedy=did_you_mean(near),
+            name=name,
+            value=value,
+            why=why,
+            near=tuple(near),
+        )
+
+
+class UnknownPrefix(BadRequest):
+    """The prefix is not in the one table."""
+
+    slug = "unknown-prefix"
+    title = "Unknown prefix"
+
+    def __init__(self, prefix: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The prefix “{prefix}:” is not in the prefix table.",
+            remedy=did_you_mean([f"{name}:" for name in near])
+            or "The prefixes are those of ontology/prefixes.ttl.",
+            prefix=prefix,
+            near=tuple(near),
+        )
+
+
+class NotACurie(BadRequest):
+    """The text is not of the form prefix:name."""
+
+    slug = "not-a-curie"
+    title = "Not a prefixed name"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"“{text}” is neither a full IRI nor a prefixed name.",
+            remedy="Write a prefix, a colon and a name, or a whole IRI.",
+            text=text,
+        )
+
+
+class QuerySyntax(BadRequest):
+    """The SPARQL does not parse."""
+
+    slug = "query-syntax"
+    title = "The query is not valid SPARQL"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"The query cannot be parsed: {message}", message=message)
+
+
+class QueryKind(BadRequest):
+    """A query of one form was needed, another was given."""
+
+    slug = "query-kind"
+    title = "The query is of the wrong form"
+
+    def __init__(self, given: str, needed: str) -> None:
+        super().__init__(
+            f"A query that answers with {needed} is needed here; this one answers with {given}.",
+            given=given,
+            needed=needed,
+        )
+
+
+class QueryTooDeep(BadRequest):
+    """The query nests more groups than the parser can take."""
+
+    slug = "query-too-deep"
+    title = "The query is nested too deeply"
+
+    def __init__(self, depth: int, limit: int) -> None:
+        super().__init__(
+            f"The query nests {depth} brackets in one another; at most {limit} are read.",
+            depth=depth,
+            limit=limit,
+        )
+
+
+class TurtleSyntax(BadRequest):
+    """A Turtle text does not parse."""
+
+    slug = "turtle-syntax"
+    title = "The Turtle is not valid"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, line: int, column: int, why: str) -> None:
+        super().__init__(
+            f"{file}:{line}:{column}: {why}",
+            remedy="Correct the text at that line and column; nothing was written.",
+            file=file,
+            line=line,
+            column=column,
+            why=why,
+        )
+
+
+class CommentsInTurtle(BadRequest):
+    """Comments would be lost by the writer."""
+
+    slug = "comments-in-turtle"
+    title = "The Turtle holds comments"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, lines: Sequence[int]) -> None:
+        shown = ", ".join(str(line) for line in lines[:10]) + (", …" if len(lines) > 10 else "")
+        where = "line" if len(lines) == 1 else "lines"
+        super().__init__(
+            f"{file}: comments on {where} {shown} would be lost.",
+            remedy="Say it in skos:editorialNote or skos:scopeNote, or give --drop-comments.",
+            file=file,
+            lines=tuple(lines),
+        )
+
+
+class SettingFault(BadRequest):
+    """A setting from the environment is wrong."""
+
+    slug = "setting-fault"
+    title = "A setting is wrong"
+
+
+class UnknownSetting(SettingFault):
+    """The environment names a setting that does not exist."""
+
+    slug = "unknown-setting"
+    title = "No such setting"
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The environment sets {name}, and there is no such setting.",
+            remedy=did_you_mean(near) or f"Remove {name} from the environment.",
+            name=name,
+            near=tuple(near),
+        )
+
+
+class BadSetting(SettingFault):
+    """The value does not fit the setting."""
+
+    slug = "bad-setting"
+    title = "The value does not fit the setting"
+
+    def __init__(self, name: str, value: str, why: str) -> None:
+        super().__init__(
+            f"{name}={value!r}: {why}.",
+            name=name,
+            value=value,
+            why=why,
+        )
+
+
+# 403
+
+
+class Refused(ErgaOmnesError):
+    """Understood, and never done here."""
+
+    status = 403
+    slug = "refused"
+    title = "Refused"
+    exit_status = EXIT_USAGE
+
+
+class QueryRefused(Refused):
+    """The query would reach out or write."""
+
+    slug = "query-refused"
+    title = "The query is refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The query is refused: {why}",
+            remedy="Only read what is in this store: no SERVICE, no remote FROM, no update.",
+            why=why,
+        )
+
+
+# 415, 406
+
+
+class UnsupportedMediaType(ErgaOmnesError):
+    """The body is of a kind that is not read here."""
+
+    status = 415
+    slug = "unsupported-media-type"
+    title = "The media type is not read here"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, given: str, offered: Sequence[str]) -> None:
+        super().__init__(
+            f"The media type “{given}” is not read here.",
+            remedy=f"Send one of: {', '.join(offered)}.",
+            given=given,
+            offered=tuple(offered),
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say what is read, as RFC 9110 15.5.16 and RFC 5789 suggest."""
+        offered = self.data["offered"]
+        return {"Accept": ", ".join(offered)} if isinstance(offered, tuple) else {}
+
+
+class NotAcceptable(ErgaOmnesError):
+    """None of the accepted media types can be written."""
+
+    status = 406
+    slug = "not-acceptable"
+    title = "No acceptable media type"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, offered: Sequence[str]) -> None:
+        super().__init__(
+            "None of the media types in the Accept field can be written here.",
+            remedy=f"Accept one of: {', '.join(offered)}.",
+            offered=tuple(offered),
+        )
+
+
+class AnswerUnwritable(NotAcceptable):
+    """The answer holds characters that the format has no form for."""
+
+    slug = "answer-unwritable"
+    title = "The answer cannot be written in this format"
+
+    def __init__(self, format: str) -> None:  # noqa: A002 - the name of the problem's member
+        ErgaOmnesError.__init__(
+            self,
+            f"The answer holds control characters that {format} cannot carry.",
+            remedy="Ask for JSON.",
+            format=format,
+        )
+
+
+# 413
+
+
+class TooLarge(ErgaOmnesError):
+    """More than the limit."""
+
+    status = 413
+    slug = "too-large"
+    title = "Too large"
+    exit_status = EXIT_STOPPED
+
+
+class QueryTooLong(TooLarge):
+    """The query's text is longer than is read."""
+
+    slug = "query-too-long"
+    title = "The query is too long"
+
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__(
+            f"The query has {length:,} characters; at most {limit:,} are read.",
+            length=length,
+            limit=limit,
+        )
+
+
+class AnswerTooLarge(TooLarge):
+    """The answer is larger than is sent."""
+
+    slug = "answer-too-large"
+    title = "The answer is too large"
+
+    def __init__(self, limit: int, unit: str) -> None:
+        super().__init__(
+            f"The answer has more than {limit:,} {unit}.",
+            remedy="Narrow the query, or page through it with ORDER BY, LIMIT and OFFSET.",
+            limit=limit,
+            unit=unit,
+        )
+
+
+class SubmissionTooLarge(TooLarge):
+    """A submitted text is larger than is read."""
+
+    slug = "submission-too-large"
+    title = "The submission is too large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A submission has at most {limit:,} bytes.", limit=limit)
+
+
+# 500, 503, 504, 507: stopped, not wrong
+
+
+class Stopped(ErgaOmnesError):
+    """The work was ended before it was done."""
+
+    slug = "stopped"
+    title = "The work was stopped"
+    exit_status = EXIT_STOPPED
+
+
+class QueryTimeout(Stopped):
+    """The query ran past its time limit."""
+
+    status = 504
+    slug = "query-timeout"
+    title = "The query took too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The query was stopped after {seconds:g} s.",
+            remedy="Narrow the query: bind more terms, avoid patterns that do not join.",
+            seconds=seconds,
+        )
+
+
+class QueryMemory(Stopped):
+    """The query needed more memory than a reader has."""
+
+    status = 507
+    slug = "query-memory"
+    title = "The query needed too much memory"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The query needed more than {limit // 2**20:,} MiB of memory.",
+            remedy="Narrow the query: bind more terms, avoid patterns that do not join.",
+            limit=limit,
+        )
+
+
+class QueryCrashed(Stopped):
+    """The reader process died."""
+
+    status = 507
+    slug = "query-crashed"
+    title = "The query ended the process that read it"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The process that worked on the query died; nothing else was harmed.",
+            remedy="Narrow the query, or nest less in it.",
+        )
+
+
+class Busy(Stopped):
+    """All readers are at work."""
+
+    status = 503
+    slug = "busy"
+    title = "All readers are at work"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"All readers are at work; try again in {retry_after} s.",
+            retry_after=retry_after,
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say when to come back."""
+        return {"Retry-After": str(self.data["retry_after"])}
+
+
+# 502: another service
+
+
+class EndpointFailed(ErgaOmnesError):
+    """Another SPARQL endpoint did not answer as it should."""
+
+    status = 502
+    slug = "endpoint-failed"
+    title = "The endpoint failed"
+    exit_status = EXIT_STOPPED
+
+
+class EndpointUnreachable(EndpointFailed):
+    """No connection."""
+
+    slug = "endpoint-unreachable"
+    title = "The endpoint cannot be reached"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"{url} cannot be reached: {why}.",
+            remedy="Check the address and the connection.",
+            url=url,
+            why=why,
+        )
+
+
+class EndpointTimeout(EndpointFailed):
+    """No answer in time."""
+
+    status = 504
+    slug = "endpoint-timeout"
+    title = "The endpoint took too long"
+
+    def __init__(self, url: str, seconds: float) -> None:
+        super().__init__(
+            f"{url} gave no answer within {seconds:g} s.",
+            remedy="Try again, or allow more time.",
+            url=url,
+            seconds=seconds,
+        )
+
+
+class EndpointRefused(EndpointFailed):
+    """An HTTP error from the endpoint."""
+
+    slug = "endpoint-refused"
+    title = "The endpoint refused the query"
+
+    def __init__(self, url: str, status: int, text: str) -> None:
+        super().__init__(f"{url} answered {status}: {text}", url=url, status=status, text=text)
+
+
+class EndpointAnswer(EndpointFailed):
+    """The answer is not what SPARQL says it is."""
+
+    slug = "endpoint-answer"
+    title = "The endpoint's answer cannot be read"
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The answer of {url} cannot be read: {why}.",
+            remedy="Check that the address is that of a SPARQL 1.1 query service.",
+            url=url,
+            why=why,
+        )
+
+
+class EndpointCut(EndpointFailed):
+    """The endpoint sent fewer rows than there are."""
+
+    slug = "endpoint-cut"
+    title = "The endpoint cut the answer"
+
+    def __init__(self, url: str, rows: int) -> None:
+        super().__init__(
+            f"{url} cut the answer after {rows:,} rows.",
+            remedy="Ask an endpoint without that limit, or narrow the question.",
+            url=url,
+            rows=rows,
+        )
+
+
+# a check that says no
+
+
+class UnformattedTurtle(ErgaOmnesError):
+    """Files differ from what the writer writes."""
+
+    status = 409
+    slug = "unformatted-turtle"
+    title = "Not in the house form"
+    exit_status = EXIT_FINDINGS
+
+    def __init__(self, files: Sequence[str]) -> None:
+        count = "1 file is" if len(files) == 1 else f"{len(files)} files are"
+        super().__init__(
+            f"{count} not in the house form: {', '.join(files)}.",
+            remedy="Run `ergaomnes format` on it."
+            if len(files) == 1
+            else "Run `ergaomnes format` on them.",
+            files=tuple(files),
+        )
+
+
+# 500: ours
+
+
+class OurFault(ErgaOmnesError):
+    """Nothing the caller did."""
+
+    slug = "our-fault"
+    title = "A fault of ours"
+    remedy = "Please report this."
+
+
+class ShippedFilesMissing(OurFault):
+    """The ontology, data or queries are not where they should be."""
+
+    slug = "shipped-files-missing"
+    title = "The packaged files are missing"
+
+    def __init__(self, looked_in: Sequence[str]) -> None:
+        super().__init__(
+            f"No ontology, data and queries folders in any of: {', '.join(looked_in)}.",
+            remedy="Install the package again.",
+            looked_in=tuple(looked_in),
+        )
+
+
+class CatalogueFault(OurFault):
+    """A packaged question is not as it should be."""
+
+    slug = "catalogue-fault"
+    title = "A packaged question has a fault"
+
+    def __init__(self, file: str, faults: Sequence[str]) -> None:
+        super().__init__(f"{file}: {'; '.join(faults)}.", file=file, faults=tuple(faults))
+
+
+class RuleFault(OurFault):
+    """A packaged rule is not as it should be."""
+
+    slug = "rule-fault"
+    title = "A packaged rule has a fault"
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file}: {why}.", file=file, why=why)
+
+
+class RuleCycle(RuleFault):
+    """Rules that wait for one another."""
+
+    slug = "rule-cycle"
+    title = "Rules wait for one another"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        ErgaOmnesError.__init__(
+            self, f"The rules wait for one another: {' → '.join(names)}.", names=tuple(names)
+        )
+
+
+class FactsChanged(OurFault):
+    """The writer would have changed a fact; it wrote nothing."""
+
+    slug = "facts-changed"
+    title = "Writing would have changed a fact"
+
+    def __init__(self, file: str, lost: Sequence[str], added: Sequence[str]) -> None:
+        super().__init__(
+            f"{file}: what would be written says something else"
+            f" ({len(lost)} facts lost, {len(added)} added); nothing was written.",
+            file=file,
+            lost=tuple(lost),
+            added=tuple(added),
+        )
+
+
+class BuildFailed(OurFault):
+    """The store could not be built."""
+
+    slug = "build-failed"
+    title = "The store could not be built"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The store could not be built: {why}.", why=why)
