@@ -1,5 +1,113 @@
-"""Placeholder."""
+"""The command line: what can be typed after `ergaomnes`.
+
+A command's module is loaded when that command is the one typed, so that `--help` and a quick
+question never wait for the validator or the web server. `COMMANDS` is all that the help of the
+others needs; `tests/test_cli.py` proves that it says the same as the modules.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from ergaomnes import __version__
+from ergaomnes.errors import ErgaOmnesError
+
+ASK, SERVE, KEEP = "Ask", "Serve", "Check and keep"
 
 
-def main() -> None:
-    """Run."""
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command before it is loaded: its place and its line in the help."""
+
+    panel: str
+    line: str
+
+
+# The name is the module in ergaomnes.commands, and the function in that module.
+COMMANDS = {
+    "ask": Command(ASK, "Ask a question as at any day, and get a sourced answer."),
+    "questions": Command(ASK, "List the questions that can be asked."),
+    "serve": Command(SERVE, "Answer SPARQL and the questions over HTTP."),
+    "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
+    "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
+    "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
+}
+
+ABOUT = """The knowledge graph of human-rights instruments.
+
+Ask which obligations bind a state on a day, who may inspect its prisons, and who says so.
+Every answer carries its sources; a day that is not given is today.
+"""
+BELOW = (
+    "Begin with [bold]ergaomnes questions[/bold]. Exit status: 0 done, 1 a check found something, "
+    "2 asked wrongly, 3 a file cannot be read, 4 stopped by a limit or another service, 5 our fault."
+)
+
+
+def app(wanted: str | None = None) -> typer.Typer:
+    """Make the application with one command loaded, or all of them for `*`."""
+    made = typer.Typer(
+        name="ergaomnes",
+        help=ABOUT,
+        epilog=BELOW,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_options)
+    for name, command in COMMANDS.items():
+        loaded = wanted in (name, "*")
+        made.command(
+            name,
+            help=None if loaded else command.line,
+            rich_help_panel=command.panel,
+        )(_load(name) if loaded else _unloaded)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what was typed; an error of ours is one paragraph and an exit status."""
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    completing = "_ERGAOMNES_COMPLETE" in os.environ
+    wanted = next((word for word in typed if not word.startswith("-")), None)
+    try:
+        app("*" if completing else wanted)(args=typed, prog_name="ergaomnes")
+    except ErgaOmnesError as error:
+        sys.stderr.write(f"{paragraph(error)}\n")
+        sys.exit(error.exit_status)
+
+
+def paragraph(error: ErgaOmnesError) -> str:
+    """Say what happened, where, and what to do."""
+    parts = (part.strip() for part in (error.title, error.detail, error.remedy))
+    return " ".join(part if part[-1] in ".?!:" else f"{part}." for part in parts if part)
+
+
+def _load(name: str) -> Callable[..., Any]:
+    command: Callable[..., Any] = getattr(import_module(f"ergaomnes.commands.{name}"), name)
+    return command
+
+
+def _unloaded() -> None:
+    """Stand for a command that is not the one typed."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"ergaomnes {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    pass
