@@ -1,0 +1,323 @@
+"""Refuse a query that would reach out, write, or break the parser, before any engine sees it.
+
+The engine has no parser to ask, and its own one reads no tokens: it takes keywords wherever they
+fit, so that `trueSERVICE` is a boolean and a call, and falls back to another reading where an IRI
+turns out not to be one. One exact lexer is therefore not enough. `_calls_out` walks *every* way in
+which the text can be cut into tokens and refuses when any of them meets the keyword SERVICE; and it
+does so for the text as written and for the text with its codepoint escapes decoded (SPARQL 1.1,
+19.2), since engines differ on where these count.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ergaomnes.errors import MissingQuery, QueryRefused, QuerySyntax, QueryTooDeep, QueryTooLong
+
+Form = Literal["SELECT", "ASK", "CONSTRUCT", "DESCRIBE"]
+
+_FORMS: dict[str, Form] = {
+    "SELECT": "SELECT",
+    "ASK": "ASK",
+    "CONSTRUCT": "CONSTRUCT",
+    "DESCRIBE": "DESCRIBE",
+}
+_UPDATES = frozenset("INSERT DELETE LOAD CLEAR DROP CREATE ADD MOVE COPY WITH".split())
+
+# https://www.w3.org/TR/sparql11-query/#rPN_CHARS_BASE and what follows it
+_BASE = (
+    r"A-Za-z\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02FF\u0370-\u037D\u037F-\u1FFF\u200C-\u200D"
+    r"\u2070-\u218F\u2C00-\u2FEF\u3001-\uD7FF\uF900-\uFDCF\uFDF0-\uFFFD\U00010000-\U000EFFFF"
+)
+_U = rf"{_BASE}_"
+_CHARS = rf"{_U}\-0-9\u00B7\u0300-\u036F\u203F-\u2040"
+_PLX = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%]"
+_PREFIX = rf"[{_BASE}](?:[{_CHARS}.]*[{_CHARS}])?"
+_LOCAL = rf"(?:[{_U}:0-9]|{_PLX})(?:(?:[{_CHARS}.:]|{_PLX})*(?:[{_CHARS}:]|{_PLX}))?"
+_CODEPOINT = r"\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}"
+_ECHAR = rf"\\[tbnrf\\\"']|{_CODEPOINT}"
+
+_SPACE = re.compile(r"[ \t\r\n]+")
+_COMMENT = re.compile(r"#[^\r\n]*+")
+_IRI = re.compile(rf"<((?:[^\x00-\x20<>\"{{}}|^`\\]|{_CODEPOINT})*+)>")
+_PREFIXED = re.compile(rf"({_PREFIX})?:({_LOCAL})?")
+_WORD = re.compile(rf"[{_U}0-9]++")
+_VARIABLE = re.compile(rf"[?$][{_U}0-9\u00B7\u0300-\u036F\u203F-\u2040]++")
+_BLANK = re.compile(rf"_:[{_U}0-9](?:[{_CHARS}.]*[{_CHARS}])?")
+_LANGUAGE = re.compile(r"@[a-zA-Z]++(?:-[a-zA-Z0-9]++)*+")
+_STRINGS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"'''(?:'{{0,2}}(?:[^'\\]|{_ECHAR}))*+'''",
+        rf'"""(?:"{{0,2}}(?:[^"\\]|{_ECHAR}))*+"""',
+        rf"'(?:[^'\\\n\r]|{_ECHAR})*+'",
+        rf'"(?:[^"\\\n\r]|{_ECHAR})*+"',
+    )
+)
+_SYMBOLS = frozenset("{}()[].,;*/+-!|&=^<>~?$@")
+_OPENING, _CLOSING = frozenset("{(["), frozenset("})]")
+
+_KEYWORD = re.compile("service", re.IGNORECASE)
+# An IRI that every reader takes for one: absolute, and without a character that could end anything.
+_PLAIN_IRI = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:"
+    r"//[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~/-]*)?(?:\?[A-Za-z0-9._~=/-]*)?"
+    r"|[A-Za-z0-9][A-Za-z0-9._~:/-]*)(?:#[A-Za-z0-9._~/-]*)?\Z"
+)
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_-]*\Z")
+_DECLARATION = re.compile(rf"({_PREFIX})?:(?:[ \t\r\n]|#[^\r\n]*[\r\n])*+<([^>]*)>")
+_ANY_CODEPOINT = re.compile(_CODEPOINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A query that may be evaluated, its form, and the graphs its FROM clauses name."""
+
+    text: str
+    form: Form
+    graphs: tuple[str, ...] = ()
+    named_graphs: tuple[str, ...] = ()
+
+    @property
+    def answers_with_a_graph(self) -> bool:
+        """Say whether the answer is a graph rather than a table or a truth value."""
+        return self.form in ("CONSTRUCT", "DESCRIBE")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One terminal of the text: its kind, its text, and where it begins."""
+
+    kind: Literal["iri", "prefixed", "blank", "variable", "string", "language", "word", "symbol"]
+    text: str
+    start: int
+
+
+def guarded(
+    text: str, *, length_limit: int = 50_000, depth_limit: int = 100, graphs: str = ""
+) -> Guarded:
+    """Let a query pass, or raise what is wrong with it.
+
+    `graphs` is the namespace of the graphs that FROM, FROM NAMED and the protocol may name; where
+    it is empty every graph may be named, for no engine of ours fetches one.
+    """
+    if len(text) > length_limit:
+        raise QueryTooLong(len(text), length_limit)
+    if not text.strip(" \t\r\n"):
+        raise MissingQuery
+    _only_characters(text)
+    decoded = _decoded(text)
+    for reading in {text, decoded}:
+        if _calls_out(reading):
+            raise QueryRefused("SERVICE asks another server, and this one asks none.")
+    read = list(tokens(text))
+    depth = _depth(read)
+    if depth > depth_limit:
+        raise QueryTooDeep(depth, depth_limit)
+    form, where = _form(read)
+    plain, named = _dataset(read[where:], read[:where])
+    for graph in (*plain, *named):
+        own_graph(graph, graphs)
+    return Guarded(text, form, plain, named)
+
+
+def own_graph(iri: str, graphs: str) -> str:
+    """Give back the IRI of a graph of ours, or refuse it."""
+    if not iri.startswith(graphs):
+        raise QueryRefused(f"<{iri}> is not a graph of this store, and none is fetched.")
+    return iri
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Cut a text into SPARQL 1.1 terminals as the grammar does: the longest first.
+
+    Where nothing fits, the reading ends: the engine's parser will say what is wrong there.
+    """
+    position = 0
+    while position < len(text):
+        skipped = _SPACE.match(text, position) or _COMMENT.match(text, position)
+        if skipped:
+            position = skipped.end()
+            continue
+        token = _token(text, position)
+        if token is None:
+            return
+        yield token
+        position += len(token.text)
+
+
+def _token(text: str, position: int) -> Token | None:
+    first = text[position]
+    if first == "<":
+        iri = _IRI.match(text, position)
+        # `?a<?b&&?c>?d` has the form of an IRI in it; no IRI that names anything looks so.
+        if iri and not re.match(r"[?$'(+-]|[0-9.]*[&|)]", iri[1]):
+            return Token("iri", iri[0], position)
+        return Token("symbol", first, position)
+    if first in "'\"":
+        string = _string(text, position)
+        return Token("string", text[position:string], position) if string else None
+    if first in "?$" and (variable := _VARIABLE.match(text, position)):
+        return Token("variable", variable[0], position)
+    if first == "@" and (language := _LANGUAGE.match(text, position)):
+        return Token("language", language[0], position)
+    if first == "_" and (blank := _BLANK.match(text, position)):
+        return Token("blank", blank[0], position)
+    if prefixed := _PREFIXED.match(text, position):
+        return Token("prefixed", prefixed[0], position)
+    if word := _WORD.match(text, position):
+        return Token("word", word[0], position)
+    return Token("symbol", first, position) if first in _SYMBOLS else None
+
+
+def _string(text: str, position: int) -> int:
+    """Where the string that begins here ends; 0 when it does not."""
+    for pattern in _STRINGS:
+        if found := pattern.match(text, position):
+            return found.end()
+    return 0
+
+
+def _only_characters(text: str) -> None:
+    for position, character in enumerate(text):
+        if "\ud800" <= character <= "\udfff" or character == "\0":
+            raise QuerySyntax(f"U+{ord(character):04X} at character {position + 1} is no character")
+
+
+def _decoded(text: str) -> str:
+    def character(found: re.Match[str]) -> str:
+        codepoint = int(found[0][2:], 16)
+        if codepoint > 0x10FFFF or 0xD800 <= codepoint <= 0xDFFF or codepoint == 0:
+            raise QuerySyntax(f"{found[0]} stands for no character")
+        return chr(codepoint)
+
+    return _ANY_CODEPOINT.sub(character, text)
+
+
+def _calls_out(text: str) -> bool:
+    """Whether some reading of the text meets the keyword SERVICE."""
+    if not _KEYWORD.search(text):
+        return False
+    namespaces: dict[str, list[str]] = {}
+    for declared in _DECLARATION.finditer(text):
+        namespaces.setdefault(declared[1] or "", []).append(declared[2])
+    seen: set[tuple[int, bool]] = set()
+    waiting = [(0, False)]
+    while waiting:
+        state = waiting.pop()
+        if state in seen or state[0] >= len(text):
+            continue
+        seen.add(state)
+        position, after_slash = state
+        skipped = _SPACE.match(text, position) or _COMMENT.match(text, position)
+        if skipped:
+            waiting.append((skipped.end(), after_slash))
+            continue
+        if text[position] == "/" and after_slash:
+            continue  # Outside IRIs, strings and comments no two slashes meet: not a reading.
+        ends = _ends(text, position, namespaces)
+        if ends is None:
+            return True
+        waiting += [(end, text[position] == "/") for end in ends]
+    return False
+
+
+def _ends(text: str, position: int, namespaces: dict[str, list[str]]) -> list[int] | None:
+    """Where the tokens that may begin here end; None when one of them may be the keyword."""
+    first = text[position]
+    if first in "'\"":
+        end = _string(text, position)
+        return [end] if end else []
+    ends = []
+    if first == "<":
+        ends.append(position + 1)
+        if iri := _IRI.match(text, position):
+            if _KEYWORD.search(iri[1]) and not _PLAIN_IRI.match(iri[1]):
+                return None
+            ends.append(iri.end())
+        return ends
+    for pattern in (_VARIABLE, _LANGUAGE, _BLANK):
+        if found := pattern.match(text, position):
+            if pattern is _BLANK and _KEYWORD.search(found[0]) and "." in found[0]:
+                return None
+            return [found.end()]
+    prefixed = _PREFIXED.match(text, position)
+    if prefixed and (prefixed[1] or "") in namespaces:
+        local = prefixed[2] or ""
+        if _KEYWORD.search(local) and not _safe(local, namespaces[prefixed[1] or ""]):
+            return None
+        ends.append(prefixed.end())
+    if word := _WORD.match(text, position):
+        if _KEYWORD.search(word[0]):
+            return None
+        ends.append(word.end())
+    elif first in _SYMBOLS:
+        ends.append(position + 1)
+    return ends
+
+
+def _safe(local: str, namespaces: list[str]) -> bool:
+    """Whether a prefixed name is one whole in every reading.
+
+    A parser that finds no valid IRI in `ex:SERVICE` may go back to `ex:` and read a keyword after
+    it; behind a slash or a hash a plain name always makes a valid IRI.
+    """
+    return bool(_PLAIN_LOCAL.match(local)) and all(
+        namespace.endswith(("/", "#")) for namespace in namespaces
+    )
+
+
+def _depth(read: list[Token]) -> int:
+    depth = deepest = 0
+    for token in read:
+        if token.kind == "symbol":
+            if token.text in _OPENING:
+                depth += 1
+                deepest = max(deepest, depth)
+            elif token.text in _CLOSING:
+                depth = max(depth - 1, 0)
+    return deepest
+
+
+def _form(read: list[Token]) -> tuple[Form, int]:
+    """The form of the query, and where in the tokens its keyword stands."""
+    position = 0
+    while position < len(read) and read[position].kind == "word":
+        word = read[position].text.upper()
+        if word in _FORMS:
+            return _FORMS[word], position
+        if word in _UPDATES:
+            raise QueryRefused(f"{word} is an update, and this store is only read.")
+        if word not in ("PREFIX", "BASE", "VERSION"):
+            break
+        position += 3 if word == "PREFIX" else 2
+    raise QuerySyntax("it has no SELECT, ASK, CONSTRUCT or DESCRIBE where one is due")
+
+
+def _dataset(
+    read: list[Token], prologue: list[Token]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The graphs that FROM and FROM NAMED name."""
+    declared = {
+        name.text[:-1]: iri.text[1:-1]
+        for name, iri in zip(prologue, prologue[1:], strict=False)
+        if name.kind == "prefixed" and iri.kind == "iri"
+    }
+    plain: list[str] = []
+    named: list[str] = []
+    for position, token in enumerate(read):
+        if token.kind != "word" or token.text.upper() != "FROM":
+            continue
+        following = read[position + 1 : position + 3]
+        graphs = plain
+        if following and following[0].text.upper() == "NAMED":
+            graphs, following = named, following[1:]
+        if not following:
+            continue
+        if following[0].kind == "iri":
+            graphs.append(_decoded(following[0].text[1:-1]))
+        elif following[0].kind == "prefixed":
+            prefix, _, local = following[0].text.partition(":")
+            graphs.append(declared.get(prefix, prefix + ":") + re.sub(r"\\(.)", r"\1", local))
+    return tuple(plain), tuple(named)
