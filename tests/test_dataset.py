@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from rdflib import Graph, URIRef
-from rdflib.namespace import DCAT, DCTERMS, RDF
+from rdflib import Graph, Namespace, URIRef
+from rdflib.namespace import DCTERMS, RDF
 from rdflib.term import Literal
 
 ROOT = Path(__file__).parent.parent
 DATASET = URIRef("https://w3id.org/ergaomnes/id/dataset")
-VERSION = URIRef("http://www.w3.org/ns/dcat#version")
+DCAT = Namespace("http://www.w3.org/ns/dcat#")
 CC0 = URIRef("https://creativecommons.org/publicdomain/zero/1.0/")
 
 
@@ -29,7 +29,7 @@ def test_the_dataset_and_its_distributions_are_told_in_three_languages_under_cc0
 
 
 def test_the_version_of_the_dataset_is_the_newest_heading_of_its_changelog() -> None:
-    [version] = described().objects(DATASET, VERSION)
+    [version] = described().objects(DATASET, DCAT.version)
     headings = re.findall(r"^## (.+)$", (ROOT / "data" / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert str(version) == headings[0]
 
