@@ -1,5 +1,6 @@
 """The concept schemes: complete in three languages, and named as their addresses say."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from rdflib import BNode, Graph, URIRef
 from rdflib.namespace import RDF, RDFS, SKOS
 from rdflib.term import Literal
 
-SCHEMES = Path(__file__).parent.parent / "ontology" / "schemes"
+ROOT = Path(__file__).parent.parent
+SCHEMES = ROOT / "ontology" / "schemes"
 BASE = "https://w3id.org/ergaomnes/scheme/"
 ONTOLOGY = URIRef("https://w3id.org/ergaomnes/def/")
 FILES = sorted(SCHEMES.glob("*.ttl"))
@@ -122,3 +124,28 @@ def test_mappings_lead_to_thesauri_and_never_twice_to_the_same_concept() -> None
                 )
                 for target in targets
             ), subject
+
+
+def concepts_named_in(file: Path) -> set[URIRef]:
+    schemes = "|".join(file.stem for file in FILES)
+    found = re.findall(rf"(?<![\w-])({schemes}):([a-z0-9][a-z0-9-]*)", file.read_text())
+    return {URIRef(f"{BASE}{scheme}/{concept}") for scheme, concept in found}
+
+
+def test_every_concept_that_data_and_queries_name_exists() -> None:
+    known = {concept for file in FILES for concept in concepts(graph_of(file))}
+    named = [*ROOT.glob("data/**/*.ttl"), *ROOT.glob("queries/**/*.rq")]
+    unknown = {file.name: concepts_named_in(file) - known for file in named}
+    assert {name: missing for name, missing in unknown.items() if missing} == {}
+
+
+def test_no_event_has_a_group_heading_for_its_kind() -> None:
+    graph = graph_of(SCHEMES / "action-kind.ttl")
+    headings = {
+        concept
+        for concept in concepts(graph)
+        if any("Group heading" in note for note in literals(graph, concept, SKOS.scopeNote))
+    }
+    assert headings
+    used = {file.name: concepts_named_in(file) & headings for file in ROOT.glob("data/**/*.ttl")}
+    assert {name: kinds for name, kinds in used.items() if kinds} == {}
