@@ -45,7 +45,8 @@ Every answer carries its sources; a day that is not given is today.
 """
 BELOW = (
     "Begin with [bold]ergaomnes questions[/bold]. Exit status: 0 done, 1 a check found something, "
-    "2 asked wrongly, 3 a file cannot be read, 4 stopped by a limit or another service, 5 our fault."
+    "2 asked wrongly, 3 a file cannot be read, 4 stopped by a limit or another service, "
+    "5 a fault of ours."
 )
 
 

@@ -88,7 +88,8 @@ def triples(text: str, file: str = "text") -> list[Triple]:
     """Parse Turtle; a fault is a TurtleSyntax with file, line and column."""
     found: list[Triple] = []
     try:
-        for quad in parse(text.encode("utf-8"), format=RdfFormat.TURTLE):
+        # The label of a blank node is the file's own: two files may both call one `_:b1`.
+        for quad in parse(text.encode("utf-8"), format=RdfFormat.TURTLE, rename_blank_nodes=True):
             if isinstance(quad.object, Triple):
                 raise TurtleSyntax(file, 1, 1, "triple terms (RDF 1.2) are not used here")
             found.append(quad.triple)
