@@ -137,13 +137,13 @@ def write(statements: Iterable[Triple], prefixes: Prefixes, *, file: str = "text
     return text
 
 
-def replace(file: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part."""
+def replace(file: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, never a part."""
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=".new")
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode("utf-8"))
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         mode = file.stat().st_mode & 0o777 if file.exists() else 0o644

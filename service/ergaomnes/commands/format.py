@@ -54,7 +54,7 @@ def format(  # noqa: A001 - the name of the command
             raise UnformattedTurtle([str(file) for file, _, _ in changed])
     else:
         for file, _, new in changed:
-            replace(file, new)
+            replace(file, new.encode("utf-8"))
             typer.echo(str(file))
     unchanged = len(files) - len(changed)
     typer.echo(

@@ -1,0 +1,295 @@
+"""The built store: shipped facts and what the rules derive from them, as immutable files.
+
+A built store is a folder named after a hash of everything it is made from, so that a changed fact,
+rule or version means another folder, and a folder that exists is finished:
+
+    stores/<key>/graph.nq    every fact, one a line, sorted; same facts, same bytes
+    stores/<key>/store/      the same facts as an Oxigraph store on disk
+    stores/<key>/meta.json   what it was made from, and how much there is
+
+It is made in a folder of its own beside the others and renamed when it is whole. A build that is
+killed leaves only that folder, which the next build sweeps away.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyoxigraph
+from pyoxigraph import RdfFormat, Store
+
+from ergaomnes import __version__, engine, rules, store, terms, turtle
+from ergaomnes.errors import BuildFailed, NoSuchFile
+from ergaomnes.progress import Tell, shown
+from ergaomnes.rules import derive, described, read_rules
+from ergaomnes.settings import Settings
+from ergaomnes.shipped import Shipped, shipped
+from ergaomnes.store import EmbeddedEngine, canonical_lines, graph_of, load_file
+from ergaomnes.terms import read_prefixes
+from ergaomnes.turtle import replace
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+_BUILDING = ".building-"
+_MAKERS = (engine, rules, store, terms, turtle)  # a change in these may change what is made
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A finished store: where it is and what is in it."""
+
+    place: Path
+    key: str
+    sha256: str
+    counts: Mapping[str, int]
+    rules: Mapping[str, int]
+    seconds: float
+    versions: Mapping[str, str]
+
+    @property
+    def dump(self) -> Path:
+        """Every fact as sorted N-Quads."""
+        return self.place / "graph.nq"
+
+    @property
+    def store(self) -> Path:
+        """The Oxigraph store on disk; nobody may open it to write."""
+        return self.place / "store"
+
+    @property
+    def meta(self) -> Path:
+        """The record of this build."""
+        return self.place / "meta.json"
+
+
+def current(settings: Settings, files: Shipped | None = None) -> Built:
+    """Give the store for the packaged files as they are now, building it when there is none."""
+    files = files or shipped()
+    key = content_key(files)
+    found = _finished(_stores(settings) / key, key)
+    if found is None:
+        return build(settings, files)
+    with contextlib.suppress(OSError):  # a store that cannot be marked as used can still be used
+        os.utime(found.place)
+    return found
+
+
+def build(settings: Settings, files: Shipped | None = None, *, again: bool = False) -> Built:
+    """Build the store for the packaged files, or give the one that another process just built."""
+    files = files or shipped()
+    stores = _stores(settings)
+    try:
+        stores.mkdir(parents=True, exist_ok=True)
+        with _lock(stores / ".lock"):
+            _sweep(stores)
+            key = content_key(files)
+            place = stores / key
+            found = None if again else _finished(place, key)
+            if found is None:
+                with shown("Building the store") as tell:
+                    _make(files, key, place, tell)
+                found = _finished(place, key)
+            if found is None:
+                raise BuildFailed(f"{place} is not whole")
+            _keep(stores, settings.kept_stores, found.place)
+    except OSError as error:
+        raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
+    return found
+
+
+def open_read_only(built: Built) -> EmbeddedEngine:
+    """Open a finished store; any number of processes may."""
+    return EmbeddedEngine(Store.read_only(str(built.store)))
+
+
+def write_dump(built: Built, file: Path) -> None:
+    """Copy the dump so that the file is whole or not there."""
+    try:
+        replace(file, built.dump.read_bytes())
+    except OSError as error:
+        raise NoSuchFile(str(file), error.strerror or "it cannot be written") from None
+
+
+def content_key(files: Shipped) -> str:
+    """Hash all that a store is made from: the files, the code that reads them, the versions."""
+    digest = hashlib.sha256()
+    digest.update(_content(files).encode())
+    for maker in (*_MAKERS, sys.modules[__name__]):
+        if maker.__file__:
+            digest.update(Path(maker.__file__).read_bytes())
+    for name, version in _versions().items():
+        digest.update(f"{name} {version}\n".encode())
+    return digest.hexdigest()[:24]
+
+
+def _content(files: Shipped) -> str:
+    """Hash the names and bytes of the shipped files that a store is made from."""
+    digest = hashlib.sha256()
+    for file in (*files.turtle_files(), *files.rule_files()):
+        sha = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(files.root).as_posix()} {sha}\n".encode())
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {"ergaomnes": __version__, "pyoxigraph": pyoxigraph.__version__}
+
+
+def _stores(settings: Settings) -> Path:
+    return settings.data_dir / "stores"
+
+
+def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
+    began = time.perf_counter()
+    temporary = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=place.parent))
+    prefixes = read_prefixes(files.prefixes)
+    made = EmbeddedEngine(Store())
+    turtle_files, ordered = files.turtle_files(), read_rules(files.rule_files())
+    steps = len(turtle_files) + len(ordered) + 2
+
+    graphs = []
+    for number, file in enumerate(turtle_files):
+        tell(f"reading {files.name_of(file)}", number, steps)
+        graphs.append(graph_of(file, files, prefixes))
+        load_file(made.store, file, graphs[-1])
+    stated = len(made.store)
+
+    running = iter(range(len(turtle_files), steps))
+    derivations = derive(
+        ordered, made, prefixes, lambda rule: tell(f"deriving {rule.name}", next(running), steps)
+    )
+    derived = len(made.store) - stated
+    version = f"sha256:{_content(files)}"
+    about = described(ordered, prefixes, read_from=graphs, version=version)
+    made.add(prefixes.iri("graph:rules"), about)
+
+    tell("writing the dump", steps - 2, steps)
+    lines = canonical_lines(made.store)
+    content = b"".join(lines)
+    dump = temporary / "graph.nq"
+    _write(dump, content)
+
+    tell("writing the store", steps - 1, steps)
+    on_disk = Store(str(temporary / "store"))
+    on_disk.bulk_load(path=str(dump), format=RdfFormat.N_QUADS)
+    on_disk.optimize()
+    on_disk.flush()
+    del on_disk  # closes it: only then may it be opened to read
+
+    meta = {
+        "key": key,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "data": version,
+        "counts": {
+            "files": len(turtle_files),
+            "graphs": len(list(made.store.named_graphs())),
+            "facts": len(lines),
+            "stated": stated,
+            "derived": derived,
+            "about the rules": len(lines) - stated - derived,
+        },
+        "rules": {each.rule.name: each.new for each in derivations},
+        "versions": {**_versions(), "python": platform.python_version()},
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    _write(temporary / "meta.json", json.dumps(meta, indent=2).encode() + b"\n")
+    temporary.chmod(0o755)
+    if place.exists():  # built again: out of the way first, so that no half of it is ever seen
+        place.replace(temporary.with_name(f"{temporary.name}-old"))
+    temporary.replace(place)
+    _sweep(place.parent)
+
+
+def _finished(place: Path, key: str) -> Built | None:
+    """Give a store that is whole, or nothing."""
+    try:
+        meta = json.loads((place / "meta.json").read_bytes())
+        whole = (
+            meta["key"] == key
+            and (place / "graph.nq").stat().st_size == meta["bytes"]
+            and (place / "store" / "CURRENT").is_file()
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    if not whole:
+        return None
+    return Built(
+        place=place,
+        key=key,
+        sha256=meta["sha256"],
+        counts=meta["counts"],
+        rules=meta["rules"],
+        seconds=meta["seconds"],
+        versions=meta["versions"],
+    )
+
+
+def _write(file: Path, content: bytes) -> None:
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sweep(stores: Path) -> None:
+    """Remove what killed builds left; nobody else builds while the lock is held."""
+    for leftover in stores.glob(f"{_BUILDING}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _keep(stores: Path, number: int, newest: Path) -> None:
+    """Remove all but the stores that were used last."""
+    others = [
+        place
+        for place in stores.iterdir()
+        if place.is_dir() and not place.name.startswith(".") and place != newest
+    ]
+    others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
+    for place in others[number - 1 :]:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _lock(file: Path) -> Iterator[None]:
+    """Wait until no other process builds; the lock ends with the process that holds it."""
+    with file.open("ab+") as stream:
+        _acquire(stream.fileno())
+        try:
+            yield
+        finally:
+            _release(stream.fileno())
+
+
+if sys.platform == "win32":
+
+    def _acquire(descriptor: int) -> None:
+        while True:
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
+            except OSError:  # it gives up after ten seconds
+                continue
+            return
+
+    def _release(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+else:
+
+    def _acquire(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    def _release(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
