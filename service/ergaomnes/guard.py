@@ -11,10 +11,12 @@ does so for the text as written and for the text with its codepoint escapes deco
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from ergaomnes.errors import MissingQuery, QueryRefused, QuerySyntax, QueryTooDeep, QueryTooLong
 
+Kind = Literal["iri", "prefixed", "blank", "variable", "string", "language", "word", "symbol"]
 Form = Literal["SELECT", "ASK", "CONSTRUCT", "DESCRIBE"]
 
 _FORMS: dict[str, Form] = {
@@ -23,7 +25,7 @@ _FORMS: dict[str, Form] = {
     "CONSTRUCT": "CONSTRUCT",
     "DESCRIBE": "DESCRIBE",
 }
-_UPDATES = frozenset("INSERT DELETE LOAD CLEAR DROP CREATE ADD MOVE COPY WITH".split())
+_UPDATES = ("INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH")
 
 # https://www.w3.org/TR/sparql11-query/#rPN_CHARS_BASE and what follows it
 _BASE = (
@@ -41,6 +43,8 @@ _ECHAR = rf"\\[tbnrf\\\"']|{_CODEPOINT}"
 _SPACE = re.compile(r"[ \t\r\n]+")
 _COMMENT = re.compile(r"#[^\r\n]*+")
 _IRI = re.compile(rf"<((?:[^\x00-\x20<>\"{{}}|^`\\]|{_CODEPOINT})*+)>")
+# `?a<?b&&?c>?d` has the form of an IRI in it; no IRI that names anything looks so.
+_LIKELY_IRI = re.compile(rf"(?!<(?:[?$'(+-]|[0-9.]*[&|)])){_IRI.pattern}")
 _PREFIXED = re.compile(rf"({_PREFIX})?:({_LOCAL})?")
 _WORD = re.compile(rf"[{_U}0-9]++")
 _VARIABLE = re.compile(rf"[?$][{_U}0-9\u00B7\u0300-\u036F\u203F-\u2040]++")
@@ -89,9 +93,19 @@ class Guarded:
 class Token:
     """One terminal of the text: its kind, its text, and where it begins."""
 
-    kind: Literal["iri", "prefixed", "blank", "variable", "string", "language", "word", "symbol"]
+    kind: Kind
     text: str
     start: int
+
+
+_TERMINALS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("iri", _LIKELY_IRI),
+    ("variable", _VARIABLE),
+    ("language", _LANGUAGE),
+    ("blank", _BLANK),
+    ("prefixed", _PREFIXED),
+    ("word", _WORD),
+)
 
 
 def guarded(
@@ -149,30 +163,17 @@ def tokens(text: str) -> Iterator[Token]:
 
 def _token(text: str, position: int) -> Token | None:
     first = text[position]
-    if first == "<":
-        iri = _IRI.match(text, position)
-        # `?a<?b&&?c>?d` has the form of an IRI in it; no IRI that names anything looks so.
-        if iri and not re.match(r"[?$'(+-]|[0-9.]*[&|)]", iri[1]):
-            return Token("iri", iri[0], position)
-        return Token("symbol", first, position)
     if first in "'\"":
-        string = _string(text, position)
-        return Token("string", text[position:string], position) if string else None
-    if first in "?$" and (variable := _VARIABLE.match(text, position)):
-        return Token("variable", variable[0], position)
-    if first == "@" and (language := _LANGUAGE.match(text, position)):
-        return Token("language", language[0], position)
-    if first == "_" and (blank := _BLANK.match(text, position)):
-        return Token("blank", blank[0], position)
-    if prefixed := _PREFIXED.match(text, position):
-        return Token("prefixed", prefixed[0], position)
-    if word := _WORD.match(text, position):
-        return Token("word", word[0], position)
+        end = _string(text, position)
+        return Token("string", text[position:end], position) if end else None
+    for kind, terminal in _TERMINALS:
+        if found := terminal.match(text, position):
+            return Token(kind, found[0], position)
     return Token("symbol", first, position) if first in _SYMBOLS else None
 
 
 def _string(text: str, position: int) -> int:
-    """Where the string that begins here ends; 0 when it does not."""
+    """Give where the string that begins here ends; 0 when it does not."""
     for pattern in _STRINGS:
         if found := pattern.match(text, position):
             return found.end()
@@ -196,7 +197,7 @@ def _decoded(text: str) -> str:
 
 
 def _calls_out(text: str) -> bool:
-    """Whether some reading of the text meets the keyword SERVICE."""
+    """Say whether some reading of the text meets the keyword SERVICE."""
     if not _KEYWORD.search(text):
         return False
     namespaces: dict[str, list[str]] = {}
@@ -224,24 +225,29 @@ def _calls_out(text: str) -> bool:
 
 
 def _ends(text: str, position: int, namespaces: dict[str, list[str]]) -> list[int] | None:
-    """Where the tokens that may begin here end; None when one of them may be the keyword."""
+    """Give where the tokens that may begin here end; None when one may be the keyword."""
     first = text[position]
     if first in "'\"":
-        end = _string(text, position)
-        return [end] if end else []
+        return [end] if (end := _string(text, position)) else []
+    for terminal in (_VARIABLE, _LANGUAGE, _BLANK):
+        if found := terminal.match(text, position):
+            # A full stop may end a label or be part of it; readers differ.
+            hides = terminal is _BLANK and "." in found[0] and _KEYWORD.search(found[0])
+            return None if hides else [found.end()]
+    return (_ends_of_iri if first == "<" else _ends_of_name)(text, position, namespaces)
+
+
+def _ends_of_iri(text: str, position: int, _: dict[str, list[str]]) -> list[int] | None:
+    ends = [position + 1]  # as the operator
+    if iri := _IRI.match(text, position):
+        if _KEYWORD.search(iri[1]) and not _PLAIN_IRI.match(iri[1]):
+            return None
+        ends.append(iri.end())
+    return ends
+
+
+def _ends_of_name(text: str, position: int, namespaces: dict[str, list[str]]) -> list[int] | None:
     ends = []
-    if first == "<":
-        ends.append(position + 1)
-        if iri := _IRI.match(text, position):
-            if _KEYWORD.search(iri[1]) and not _PLAIN_IRI.match(iri[1]):
-                return None
-            ends.append(iri.end())
-        return ends
-    for pattern in (_VARIABLE, _LANGUAGE, _BLANK):
-        if found := pattern.match(text, position):
-            if pattern is _BLANK and _KEYWORD.search(found[0]) and "." in found[0]:
-                return None
-            return [found.end()]
     prefixed = _PREFIXED.match(text, position)
     if prefixed and (prefixed[1] or "") in namespaces:
         local = prefixed[2] or ""
@@ -252,13 +258,13 @@ def _ends(text: str, position: int, namespaces: dict[str, list[str]]) -> list[in
         if _KEYWORD.search(word[0]):
             return None
         ends.append(word.end())
-    elif first in _SYMBOLS:
+    elif text[position] in _SYMBOLS:
         ends.append(position + 1)
     return ends
 
 
 def _safe(local: str, namespaces: list[str]) -> bool:
-    """Whether a prefixed name is one whole in every reading.
+    """Say whether a prefixed name is one whole in every reading.
 
     A parser that finds no valid IRI in `ex:SERVICE` may go back to `ex:` and read a keyword after
     it; behind a slash or a hash a plain name always makes a valid IRI.
@@ -281,7 +287,7 @@ def _depth(read: list[Token]) -> int:
 
 
 def _form(read: list[Token]) -> tuple[Form, int]:
-    """The form of the query, and where in the tokens its keyword stands."""
+    """Give the form of the query, and where in the tokens its keyword stands."""
     position = 0
     while position < len(read) and read[position].kind == "word":
         word = read[position].text.upper()
@@ -295,13 +301,11 @@ def _form(read: list[Token]) -> tuple[Form, int]:
     raise QuerySyntax("it has no SELECT, ASK, CONSTRUCT or DESCRIBE where one is due")
 
 
-def _dataset(
-    read: list[Token], prologue: list[Token]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The graphs that FROM and FROM NAMED name."""
+def _dataset(read: list[Token], prologue: list[Token]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the graphs that FROM and FROM NAMED name."""
     declared = {
         name.text[:-1]: iri.text[1:-1]
-        for name, iri in zip(prologue, prologue[1:], strict=False)
+        for name, iri in pairwise(prologue)
         if name.kind == "prefixed" and iri.kind == "iri"
     }
     plain: list[str] = []

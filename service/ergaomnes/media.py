@@ -47,10 +47,10 @@ DATASETS: tuple[Format, ...] = (TRIG, N_QUADS)
 
 _ALIASES = {"turtle": "ttl", "ntriples": "nt", "xml": "rdf", "rdfxml": "rdf", "json": "jsonld"}
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PARAMETER = rf"[ \t]*;[ \t]*(?:({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|{_QUOTED}))?"
-_RANGE = re.compile(rf"[ \t]*({_TOKEN})/({_TOKEN})((?:{_PARAMETER})*)[ \t]*(?:,|$)")
+_PARAMETER = rf"[ \t]*;[ \t]*(?:({_NAME})[ \t]*=[ \t]*({_NAME}|{_QUOTED}))?"
+_RANGE = re.compile(rf"[ \t]*({_NAME})/({_NAME})((?:{_PARAMETER})*)[ \t]*(?:,|$)")
 _PARAMETERS = re.compile(_PARAMETER)
 _QVALUE = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z")
 _NOT_A_CONDITION = {("charset", "utf-8")}
@@ -69,7 +69,7 @@ class _Range:
     quality: float
 
     def specificity(self, media_type: str) -> int:
-        """How closely this range names the media type: 0 when it does not."""
+        """Say how closely this range names the media type: 0 when it does not."""
         essence, parameters = _split(media_type)
         kind, _, subkind = essence.partition("/")
         if self.kind == "*":
@@ -127,7 +127,7 @@ def _ranges(accept: str) -> list[_Range]:
 
 
 def choose(accept: str | None, offered: Sequence[str]) -> str | None:
-    """The offered media type that an `Accept` header prefers (RFC 9110, section 12.5.1).
+    """Give the offered media type that an `Accept` header prefers (RFC 9110, section 12.5.1).
 
     The most specific range that names a type decides its weight, a weight of 0 excludes it, and
     among equals the order of `offered` decides. No header, or an empty one, takes the first.
@@ -146,7 +146,7 @@ def choose(accept: str | None, offered: Sequence[str]) -> str | None:
 
 
 def negotiated(accept: str | None, formats: Sequence[Format]) -> tuple[Format, str] | None:
-    """The format that an `Accept` header prefers and the media type to name it by.
+    """Give the format that an `Accept` header prefers and the media type to name it by.
 
     Registered media types come before the general ones (`application/json`) of any format.
     """
@@ -161,7 +161,7 @@ def negotiated(accept: str | None, formats: Sequence[Format]) -> tuple[Format, s
 
 
 def named(name: str, formats: Sequence[Format]) -> Format | None:
-    """The format of a short name (`?format=ttl`) or media type, if it is among these."""
+    """Give the format of a short name (`?format=ttl`) or media type, if it is among these."""
     wanted = name.strip().lower()
     for offer in formats:
         if wanted == offer.name or wanted in offer.media_types:
@@ -171,5 +171,5 @@ def named(name: str, formats: Sequence[Format]) -> Format | None:
 
 
 def offers(formats: Sequence[Format]) -> list[str]:
-    """The media types to name in an answer that says what was on offer."""
+    """List the media types to name in an answer that says what was on offer."""
     return [offer.media_type for offer in formats]

@@ -35,6 +35,21 @@ Head = dict[str, Any]
 class _TooLargeError(Exception):
     """The answer went past a limit: that many, of this unit."""
 
+    def __init__(self, limit: int, unit: str) -> None:
+        super().__init__(unit)
+        self.limit = limit
+
+
+# OSError is SERVICE: there is no file behind this store.
+_FAILURES: dict[type[Exception], str] = {
+    _TooLargeError: "large",
+    SyntaxError: "syntax",
+    OSError: "reached-out",
+    MemoryError: "memory",
+    RuntimeError: "unsupported",
+    ValueError: "unsupported",
+}
+
 
 class _Bounded:
     """A file in memory that refuses to grow past its limit."""
@@ -85,22 +100,13 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
             triples = _counted(results, asked["rows"])
             ox.serialize(triples, _file(out), format=ox.RdfFormat.from_media_type(media_type))
         else:
-            results.serialize(
-                _file(out), format=ox.QueryResultsFormat.from_media_type(media_type)
-            )
+            results.serialize(_file(out), format=ox.QueryResultsFormat.from_media_type(media_type))
         body = b"".join(out.parts)
         if isinstance(results, ox.QuerySolutions) and _rows(body, media_type) > asked["rows"]:
             raise _TooLargeError(asked["rows"], "rows")
-    except _TooLargeError as error:
-        return {"error": "large", "limit": error.args[0], "unit": error.args[1]}, b""
-    except SyntaxError as error:
-        return {"error": "syntax", "message": str(error)}, b""
-    except OSError as error:
-        return {"error": "reached-out", "message": str(error)}, b""
-    except (RuntimeError, ValueError) as error:
-        return {"error": "unsupported", "message": str(error)}, b""
-    except MemoryError:
-        return {"error": "memory"}, b""
+    except tuple(_FAILURES) as error:
+        kind = next(name for failure, name in _FAILURES.items() if isinstance(error, failure))
+        return {"error": kind, "message": str(error), "limit": getattr(error, "limit", None)}, b""
     if media_type in _XML:
         # A parser of XML would read a bare carriage return as a line feed.
         body = body.replace(b"\r", b"&#13;")
@@ -110,7 +116,7 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
 
 
 def _dataset(asked: Head) -> Head:
-    """The dataset of the protocol, which goes before that of the query (protocol, 2.1.4)."""
+    """Give the dataset of the protocol, which goes before that of the query (protocol, 2.1.4)."""
     default, named = asked["default"], asked["named"]
     if not default and not named:
         return {} if asked["dataset"] else {"use_default_graph_as_union": True}
@@ -137,7 +143,7 @@ def _counted(triples: Iterable[ox.Triple], limit: int) -> Iterator[ox.Triple]:
 
 
 def _rows(body: bytes, media_type: str) -> int:
-    """How many rows a written table has."""
+    """Count the rows of a written table."""
     if media_type == ox.QueryResultsFormat.JSON.media_type:
         return sum(1 for found in _JSON_ROW.finditer(body) if found[1])
     if media_type == ox.QueryResultsFormat.XML.media_type:
@@ -163,7 +169,7 @@ def _resident() -> int:
 
 
 def _address_space() -> int | None:
-    """The size of this process's address space, where the system says it."""
+    """Give the size of this process's address space, where the system says it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as sizes:  # noqa: PTH123 - no pathlib here
             return int(sizes.read().split()[0]) * resource.getpagesize()

@@ -278,7 +278,7 @@ class Readers:
     def _raise(self, head: Head, written_as: media.Format) -> NoReturn:
         match head["error"]:
             case "large":
-                raise AnswerTooLarge(head["limit"], head["unit"])
+                raise AnswerTooLarge(head["limit"], head["message"])
             case "syntax":
                 raise QuerySyntax(head["message"])
             case "reached-out":
