@@ -194,7 +194,7 @@ def _about_rule(rule: Rule, prefixes: Prefixes) -> list[Fact]:
     for name in rule.after:
         facts.append((this, term("dcterms:requires"), Iri(prefixes["rule"] + name)))
     for name in rule.derives:
-        facts.append((this, term("dcterms:subject"), term(name)))
+        facts.append((this, term("erga:derives"), term(name)))
     return facts
 
 
