@@ -1,6 +1,7 @@
 """Media types: what each kind of answer can be written in, and which one a client asked for."""
 
 import re
+import xml.parsers.expat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -173,3 +174,18 @@ def named(name: str, formats: Sequence[Format]) -> Format | None:
 def offers(formats: Sequence[Format]) -> list[str]:
     """List the media types to name in an answer that says what was on offer."""
     return [offer.media_type for offer in formats]
+
+
+def whole_xml(body: bytes) -> bytes | None:
+    """Give XML that a parser reads as it was meant, or None where there is no such XML.
+
+    Control characters, and predicates that no element can be named after, have none. A bare
+    carriage return has: a parser would take it for a line feed.
+    """
+    body = body.replace(b"\r", b"&#13;")
+    parser = xml.parsers.expat.ParserCreate(namespace_separator=" ")
+    try:
+        parser.Parse(body, True)
+    except xml.parsers.expat.ExpatError:
+        return None
+    return body

@@ -13,11 +13,12 @@ import signal
 import struct
 import sys
 import threading
-import xml.parsers.expat
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 import pyoxigraph as ox
+
+from ergaomnes import media
 
 FRAME = struct.Struct(">II")
 EXIT_MEMORY = 77
@@ -108,10 +109,8 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
         kind = next(name for failure, name in _FAILURES.items() if isinstance(error, failure))
         return {"error": kind, "message": str(error), "limit": getattr(error, "limit", None)}, b""
     if media_type in _XML:
-        # A parser of XML would read a bare carriage return as a line feed.
-        body = body.replace(b"\r", b"&#13;")
-        if not _is_well_formed(body):
-            return {"error": "unwritable"}, b""
+        written = media.whole_xml(body)
+        return ({"error": "unwritable"}, b"") if written is None else ({}, written)
     return {}, body
 
 
@@ -151,16 +150,6 @@ def _rows(body: bytes, media_type: str) -> int:
     if media_type == ox.QueryResultsFormat.CSV.media_type:
         return _CSV_QUOTED.sub(b"", body).count(b"\n") - 1
     return body.count(b"\n") - 1
-
-
-def _is_well_formed(body: bytes) -> bool:
-    """Control characters, and predicates that no element can be named after, are not XML."""
-    parser = xml.parsers.expat.ParserCreate(namespace_separator=" ")
-    try:
-        parser.Parse(body, True)
-    except xml.parsers.expat.ExpatError:
-        return False
-    return True
 
 
 def _resident() -> int:

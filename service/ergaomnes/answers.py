@@ -1,0 +1,408 @@
+"""Ask a question of an engine, and write the answer for people and for programs."""
+
+import csv
+import datetime
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pyoxigraph as ox
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from ergaomnes import media
+from ergaomnes.catalogue import ANY, Bound, Catalogue, Parameter, Question, bound
+from ergaomnes.engine import Answer, Blank, Engine, Iri, Literal, Table, Term, Triples, Truth
+from ergaomnes.errors import AnswerUnwritable, BadParameter, NotAcceptable, near
+from ergaomnes.store import theirs
+from ergaomnes.terms import Prefixes
+
+LABEL = "_label"
+LAST_KNOWN = "last_known"
+DAY = "day"
+
+_NARROWEST_COLUMN = 13
+_WIDEST = 200
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&$#])")
+_RESULT_SET = "http://www.w3.org/2001/sw/DataAccess/tests/result-set#"
+_RDF_TYPE = ox.NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question, the terms it was asked with, and what came back."""
+
+    bound: Bound
+    answer: Answer
+
+    @property
+    def question(self) -> Question:
+        """Give the question that was asked."""
+        return self.bound.question
+
+    @property
+    def day(self) -> str | None:
+        """Give the day asked about, where the question has one."""
+        day = self.bound.terms.get(DAY)
+        return None if day is None else str(day)
+
+    @property
+    def last_known(self) -> tuple[str, ...]:
+        """List the days after which some row is no more than the last known state."""
+        if not isinstance(self.answer, Table) or LAST_KNOWN not in self.answer.columns:
+            return ()
+        return tuple(sorted({str(day) for day in self.answer.column(LAST_KNOWN) if day}))
+
+
+def ask(
+    catalogue: Catalogue,
+    name: str,
+    given: Mapping[str, str],
+    engine: Engine,
+    today: datetime.date,
+) -> Answered:
+    """Ask the question of this name with these values; what is not given takes its default."""
+    question = catalogue[name]
+    asked = bound(question, given, catalogue.prefixes, today)
+    for parameter in question.parameters.values():
+        value = asked.terms[parameter.name]
+        if parameter.name in given and isinstance(value, Iri):
+            _known(parameter, given[parameter.name], value, engine, catalogue.prefixes)
+    return Answered(asked, engine.query(asked.text))
+
+
+def _known(
+    parameter: Parameter, written: str, iri: Iri, engine: Engine, prefixes: Prefixes
+) -> None:
+    """Raise with the near names when the engine has nothing to say of an individual."""
+    known = engine.query(f"ASK {{ {theirs(iri)} ?property ?value }}")
+    if known:
+        return
+    stem = iri.value[: max(iri.value.rfind("/"), iri.value.rfind("#")) + 1]
+    listed = engine.query(
+        f"SELECT DISTINCT ?thing ?label {{ ?thing <{prefixes.iri('skos:prefLabel')}> ?label ."
+        f" FILTER(STRSTARTS(STR(?thing), {theirs(Literal(stem))})) }}"
+    )
+    names: dict[str, str] = {}
+    if isinstance(listed, Table):
+        for row in listed:
+            slug = str(row["thing"])[len(stem) :]
+            names[str(row["label"])] = names[slug] = slug
+    slugs = [names[found] for found in near(iri.value[len(stem) :], names)]
+    suggested = tuple(dict.fromkeys([*slugs, *(names[found] for found in near(written, names))]))
+    kind = "record" if parameter.of in ("", ANY) else parameter.of
+    shown = prefixes.short(iri.value)
+    raise BadParameter(parameter.name, written, f"no {kind} {shown} is in the graph", suggested[:5])
+
+
+# for people
+
+
+def table(answered: Answered, prefixes: Prefixes, width: int | None = None) -> str:
+    """Write an answer for a terminal: a grid where it fits, else a block for each row."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=None if width is None else max(width, 20),
+        force_terminal=False,
+        color_system=None,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
+    answer = answered.answer
+    if isinstance(answer, Triples):
+        return turtle(answered, prefixes).decode()
+    if isinstance(answer, Table) and answer.rows:
+        columns = _shown_columns(answer)
+        if console.width >= _NARROWEST_COLUMN * len(columns):
+            console.print(_grid(answer, columns, prefixes))
+        else:
+            _print_blocks(console, answer, columns, prefixes)
+    for line in notes(answered, prefixes):
+        console.print(Text(line), soft_wrap=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _grid(answer: Table, columns: list[tuple[str, str]], prefixes: Prefixes) -> Grid:
+    grid = Grid(show_lines=False, header_style="", pad_edge=False, expand=False)
+    for title, name in columns:
+        dates = all(
+            isinstance(cell, Literal) and cell.datatype == Literal.DATE
+            for cell in answer.column(name)
+            if cell is not None
+        )
+        grid.add_column(Text(title), overflow="fold", no_wrap=dates)
+    for row in answer:
+        grid.add_row(*(Text(_shown(row[name], prefixes)) for _, name in columns))
+    return grid
+
+
+def _print_blocks(
+    console: Console, answer: Table, columns: list[tuple[str, str]], prefixes: Prefixes
+) -> None:
+    label_width = max(len(title) for title, _ in columns)
+    for number, row in enumerate(answer, 1):
+        block = Grid(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        block.add_column(width=label_width, no_wrap=True)
+        block.add_column(overflow="fold")
+        for title, name in columns:
+            if row[name] is not None:
+                block.add_row(Text(title), Text(_shown(row[name], prefixes)))
+        console.print(Text(f"{number} of {len(answer)}"))
+        console.print(block)
+        console.print()
+
+
+def notes(answered: Answered, prefixes: Prefixes) -> list[str]:
+    """Say below an answer what was asked, how far the records reach, and how much came back."""
+    lines = []
+    asked = ", ".join(
+        f"{name} {_shown(term, prefixes)}" for name, term in answered.bound.terms.items()
+    )
+    number = answered.question.number
+    title = f"{number}: {answered.question.title}" if number else answered.question.title
+    lines.append(f"{title}. Asked with {asked}." if asked else f"{title}.")
+    known = answered.last_known
+    if len(known) == 1:
+        lines.append(f"After {known[0]} this is the last known state.")
+    elif known:
+        lines.append(
+            "Some rows are the last known state on the day in “last known”"
+            f" (between {known[0]} and {known[-1]})."
+        )
+    answer = answered.answer
+    if isinstance(answer, Truth):
+        lines.append("Yes." if answer else "No.")
+    elif len(answer) == 0:
+        lines.append("No rows: nothing on record answers this. That is not the same as a no.")
+    else:
+        what = "triple" if isinstance(answer, Triples) else "row"
+        lines.append(f"{len(answer):,} {what}{'' if len(answer) == 1 else 's'}.")
+    return lines
+
+
+def _shown_columns(answer: Table) -> list[tuple[str, str]]:
+    """Pair each column to show with its title: the label instead of the thing it labels."""
+    columns = set(answer.columns)
+    return [(_title(name), name) for name in answer.columns if name + LABEL not in columns]
+
+
+def _title(column: str) -> str:
+    return column.removesuffix(LABEL).replace("_", " ")
+
+
+def _shown(term: Term | None, prefixes: Prefixes) -> str:
+    """Give a term as people read it, with nothing in it that a terminal would obey."""
+    if term is None:
+        return ""
+    text = prefixes.short(term.value) if isinstance(term, Iri) else str(term)
+    return "".join(
+        f"\\u{ord(one):04x}" if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp") else one
+        for one in text.replace("\r\n", "\n").replace("\n", " ").replace("\t", " ")
+    )
+
+
+def markdown(answered: Answered, prefixes: Prefixes) -> bytes:
+    """Write a Markdown table; whatever a label holds stays text."""
+    answer = answered.answer
+    if isinstance(answer, Triples):
+        raise NotAcceptable(media.offers(media.GRAPHS))
+    lines = []
+    if isinstance(answer, Table) and answer.rows:
+        columns = _shown_columns(answer)
+        lines.append("| " + " | ".join(_escaped(title) for title, _ in columns) + " |")
+        lines.append("|" + " --- |" * len(columns))
+        for row in answer:
+            cells = (_markdown_cell(row, name, prefixes) for _, name in columns)
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    lines += [part for line in notes(answered, prefixes) for part in (_escaped(line), "")]
+    return ("\n".join(lines).rstrip("\n") + "\n").encode()
+
+
+def _markdown_cell(row: Mapping[str, Term | None], name: str, prefixes: Prefixes) -> str:
+    text = _escaped(_shown(row[name], prefixes))
+    thing = row[name] if isinstance(row[name], Iri) else row.get(name.removesuffix(LABEL))
+    if isinstance(thing, Iri) and thing.value.startswith(("https://", "http://")) and text:
+        address = thing.value.replace("|", "%7C").replace(")", "%29").replace("(", "%28")
+        return f"[{text}](<{address}>)"
+    return text
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+# for programs
+
+
+def comma_separated(answered: Answered, _: Prefixes) -> bytes:
+    """Write CSV as RFC 4180 and the SPARQL CSV format have it: every value whole and unaltered.
+
+    A value that begins with `=` or `@` is written as it is, because this is data and not a sheet:
+    a program that takes it for a formula has been told wrongly what it reads.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    answer = answered.answer
+    if isinstance(answer, Triples):
+        raise NotAcceptable(media.offers(media.GRAPHS))
+    if isinstance(answer, Truth):
+        writer.writerow([str(answer.value).lower()])
+    else:
+        writer.writerow(answer.columns)
+        for row in answer.rows:
+            writer.writerow(["" if term is None else str(term) for term in row])
+    return out.getvalue().encode()
+
+
+def results_json(answered: Answered, _: Prefixes) -> bytes:
+    """Write SPARQL 1.1 Query Results JSON, or JSON-LD for a graph."""
+    answer = answered.answer
+    if isinstance(answer, Triples):
+        return _graph(answer, ox.RdfFormat.JSON_LD)
+    written = json.dumps(_as_json(answer), ensure_ascii=False, indent=1)
+    return written.encode() + b"\n"
+
+
+def _as_json(answer: Table | Truth) -> dict[str, object]:
+    if isinstance(answer, Truth):
+        return {"head": {}, "boolean": answer.value}
+    bindings = [
+        {name: _json_term(term) for name, term in row.items() if term is not None} for row in answer
+    ]
+    return {"head": {"vars": list(answer.columns)}, "results": {"bindings": bindings}}
+
+
+def _json_term(term: Term) -> dict[str, str]:
+    if isinstance(term, Iri):
+        return {"type": "uri", "value": term.value}
+    if isinstance(term, Blank):
+        return {"type": "bnode", "value": term.value}
+    written = {"type": "literal", "value": term.value}
+    if term.language:
+        written["xml:lang"] = term.language
+    elif term.datatype != Literal.STRING:
+        written["datatype"] = term.datatype
+    return written
+
+
+def results_xml(answered: Answered, _: Prefixes) -> bytes:
+    """Write SPARQL Query Results XML, or RDF/XML for a graph."""
+    answer = answered.answer
+    if isinstance(answer, Triples):
+        body = media.whole_xml(_graph(answer, ox.RdfFormat.RDF_XML))
+        what = media.RDF_XML
+    else:
+        body = media.whole_xml(_results(answer, ox.QueryResultsFormat.XML))
+        what = media.SPARQL_XML
+    if body is None:
+        raise AnswerUnwritable(what.media_type)
+    return body
+
+
+def tab_separated(answered: Answered, _: Prefixes) -> bytes:
+    """Write SPARQL TSV."""
+    if isinstance(answered.answer, Triples):
+        raise NotAcceptable(media.offers(media.GRAPHS))
+    return _results(answered.answer, ox.QueryResultsFormat.TSV)
+
+
+def _results(answer: Table | Truth, written_as: ox.QueryResultsFormat) -> bytes:
+    """Let pyoxigraph write: other writers lose `0` and `false`."""
+    written = json.dumps(_as_json(answer))
+    read = ox.parse_query_results(written, format=ox.QueryResultsFormat.JSON)
+    body = read.serialize(format=written_as)
+    assert body is not None  # noqa: S101 - bytes come back where no output is given
+    return body
+
+
+def turtle(answered: Answered, prefixes: Prefixes) -> bytes:
+    """Write a graph as Turtle; a table or truth value becomes one in the result-set vocabulary."""
+    answer = answered.answer
+    if not isinstance(answer, Triples):
+        return _turtle_of(_result_set(answer), {"rs": _RESULT_SET}, prefixes)
+    return _turtle_of(_triples(answer), {}, prefixes)
+
+
+def _turtle_of(triples: list[ox.Triple], more: Mapping[str, str], prefixes: Prefixes) -> bytes:
+    used = dict(more)
+    for triple in triples:
+        for node in (triple.subject, triple.predicate, triple.object):
+            iri = node.datatype if isinstance(node, ox.Literal) else node
+            prefix = prefixes.prefix_of(iri.value) if isinstance(iri, ox.NamedNode) else None
+            if prefix is not None:
+                used[prefix] = prefixes[prefix]
+    body = ox.serialize(triples, format=ox.RdfFormat.TURTLE, prefixes=dict(sorted(used.items())))
+    assert body is not None  # noqa: S101 - bytes come back where no output is given
+    return body
+
+
+def _graph(answer: Triples, written_as: ox.RdfFormat) -> bytes:
+    body = ox.serialize(_triples(answer), format=written_as)
+    assert body is not None  # noqa: S101 - bytes come back where no output is given
+    return body
+
+
+def _triples(answer: Triples) -> list[ox.Triple]:
+    made = []
+    for subject, predicate, value in answer:
+        node = theirs(subject)
+        assert not isinstance(node, ox.Literal)  # noqa: S101 - no literal is a subject
+        made.append(ox.Triple(node, ox.NamedNode(predicate.value), theirs(value)))
+    return made
+
+
+def _result_set(answer: Table | Truth) -> list[ox.Triple]:
+    """Give the triples of https://www.w3.org/2001/sw/DataAccess/tests/result-set."""
+
+    def named(term: str) -> ox.NamedNode:
+        return ox.NamedNode(_RESULT_SET + term)
+
+    whole = ox.BlankNode("results")
+    triples = [ox.Triple(whole, _RDF_TYPE, named("ResultSet"))]
+    if isinstance(answer, Truth):
+        return [*triples, ox.Triple(whole, named("boolean"), ox.Literal(answer.value))]
+    triples += [
+        ox.Triple(whole, named("resultVariable"), ox.Literal(name)) for name in answer.columns
+    ]
+    triples.append(ox.Triple(whole, named("size"), ox.Literal(len(answer))))
+    for number, row in enumerate(answer, 1):
+        solution = ox.BlankNode(f"row{number}")
+        triples.append(ox.Triple(whole, named("solution"), solution))
+        triples.append(ox.Triple(solution, named("index"), ox.Literal(number)))
+        for column, (name, term) in enumerate(row.items()):
+            if term is None:
+                continue
+            binding = ox.BlankNode(f"row{number}column{column}")
+            triples.append(ox.Triple(solution, named("binding"), binding))
+            triples.append(ox.Triple(binding, named("variable"), ox.Literal(name)))
+            triples.append(ox.Triple(binding, named("value"), theirs(term)))
+    return triples
+
+
+Writer = Callable[[Answered, Prefixes], bytes]
+
+WRITERS: Mapping[str, Writer] = {
+    media.SPARQL_JSON.name: results_json,
+    media.SPARQL_XML.name: results_xml,
+    media.CSV.name: comma_separated,
+    media.TSV.name: tab_separated,
+    media.TURTLE.name: turtle,
+    media.MARKDOWN.name: markdown,
+}
+"""How an answer is written, by the short name of the format."""
+
+FORMATS = (
+    media.SPARQL_JSON,
+    media.SPARQL_XML,
+    media.CSV,
+    media.TSV,
+    media.TURTLE,
+    media.MARKDOWN,
+)
