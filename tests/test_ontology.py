@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -75,10 +76,14 @@ def local(iri: object) -> str:
     return re.split(r"[/#]", str(iri))[-1]
 
 
+@cache
+def style_shapes() -> Graph:
+    return graph_of([ONTOLOGY / "shapes" / "style.ttl", SHIPPED.prefixes])
+
+
 def style_findings(data: Graph) -> Counter[str]:
     """Name the style shapes that a graph offends; a SPARQL constraint counts by its own name."""
-    shapes = graph_of([ONTOLOGY / "shapes" / "style.ttl", SHIPPED.prefixes])
-    _, report, _ = pyshacl.validate(data, shacl_graph=shapes)
+    _, report, _ = pyshacl.validate(data, shacl_graph=style_shapes())
     assert isinstance(report, Graph)
     return Counter(
         local(report.value(result, SH.sourceConstraint) or report.value(result, SH.sourceShape))
