@@ -81,8 +81,7 @@ def on_oxigraph() -> EmbeddedEngine:
     return engine
 
 
-@cache
-def on_rdflib() -> RdflibEngine:
+def load_on_rdflib() -> RdflibEngine:
     files = shipped()
     engine = RdflibEngine()
     for file in files.turtle_files():
@@ -96,11 +95,14 @@ def on_rdflib() -> RdflibEngine:
     return engine
 
 
+@cache
+def on_rdflib() -> RdflibEngine:
+    return load_on_rdflib()
+
+
 def derived(engine: EmbeddedEngine | RdflibEngine) -> set[tuple[Term, Term, Term]]:
     """Give the derived graph as a set."""
     graph = prefixes().iri("graph:derived")
     table = engine.query(f"SELECT ?s ?p ?o WHERE {{ GRAPH <{graph}> {{ ?s ?p ?o }} }}")
     assert isinstance(table, Table)
     return {(s, p, o) for s, p, o in table.rows if s and p and o}
-
-

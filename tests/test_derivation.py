@@ -3,8 +3,8 @@
 from datetime import date
 
 import pytest
-from engines import derived, on_oxigraph, on_rdflib
 
+from engines import derived, on_oxigraph, on_rdflib
 from ergaomnes.engine import Iri, Literal
 from ergaomnes.rules import derive, read_rules
 from ergaomnes.shipped import shipped

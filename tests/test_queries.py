@@ -10,8 +10,8 @@ import datetime
 from pathlib import Path
 
 import pytest
-from engines import on_oxigraph, on_rdflib
 
+from engines import on_oxigraph, on_rdflib
 from ergaomnes.catalogue import Catalogue, Question, bound
 from ergaomnes.engine import Engine, Iri, Table, Term
 from ergaomnes.shipped import shipped
