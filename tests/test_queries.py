@@ -83,7 +83,8 @@ def test_every_row_that_states_something_carries_its_source(file: Path) -> None:
         named = ["locator"]
     assert named
     for row in table:
-        assert any(row[column] is not None for column in named), row
+        states_nothing = "no data" in (written(value) for value in row.values())
+        assert states_nothing or any(row[column] is not None for column in named), row
 
 
 @pytest.mark.parametrize("file", EXPECTED, ids=lambda file: file.stem)
