@@ -3,6 +3,7 @@
 from functools import cache
 
 import rdflib
+from rdflib.query import ResultRow
 from rdflib.term import Node
 
 from ergaomnes.engine import Answer, Blank, Iri, Literal, Table, Term, Triples
@@ -24,17 +25,18 @@ class RdflibEngine:
     def query(self, text: str) -> Answer:
         found = self.dataset.query(text)
         assert found.vars is not None
-        columns = tuple(str(variable) for variable in found.vars)
         rows = (
-            tuple(own(row[column]) if row[column] is not None else None for column in columns)
+            tuple(None if node is None else own(node) for node in row)
             for row in found
+            if isinstance(row, ResultRow)
         )
-        return Table(columns, tuple(rows))
+        return Table(tuple(str(variable) for variable in found.vars), tuple(rows))
 
     def construct(self, text: str) -> Triples:
-        facts = {(own(s), own(p), own(o)) for s, p, o in self.dataset.query(text)}
-        kept = [(s, p, o) for s, p, o in facts if isinstance(p, Iri)]
-        return Triples(tuple(sorted(kept, key=str)))
+        graph = self.dataset.query(text).graph
+        assert graph is not None
+        facts = {(own(s), Iri(str(p)), own(o)) for s, p, o in graph}
+        return Triples(tuple(sorted(facts, key=str)))
 
     def add(self, graph: str, triples: Triples) -> int:
         before = len(self.dataset)

@@ -29,7 +29,7 @@ def query(tmp_path: Path) -> Path:
     return file
 
 
-def run(*command: str | Path, **environment: str) -> bytes:
+def run(*command: object, **environment: str) -> bytes:
     done = subprocess.run(
         [str(part) for part in command], check=True, capture_output=True, env=environment or None
     )
