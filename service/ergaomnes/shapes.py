@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pyoxigraph as ox
 import pyshacl
@@ -29,6 +29,8 @@ from ergaomnes.turtle import read, triples
 
 # The shapes in this file are judged on what was written by hand alone, before anything is derived.
 WRITTEN = "asserted"
+# And those in this one on the ontology, never on facts.
+STYLE = "style"
 
 LANGUAGES = ("en", "fr", "ru")
 
@@ -42,9 +44,9 @@ class Severity(IntEnum):
 
 
 _SEVERITIES = {
-    SH.Info: Severity.INFO,
-    SH.Warning: Severity.WARNING,
-    SH.Violation: Severity.VIOLATION,
+    str(SH.Info): Severity.INFO,
+    str(SH.Warning): Severity.WARNING,
+    str(SH.Violation): Severity.VIOLATION,
 }
 
 
@@ -84,6 +86,10 @@ class Report:
         """Whether nothing is a violation; warnings are advice."""
         return not self.count(Severity.VIOLATION)
 
+    def __add__(self, other: "Report") -> "Report":
+        """Put two reports together."""
+        return Report(tuple(sorted({*self.findings, *other.findings}, key=_order)))
+
     def count(self, severity: Severity) -> int:
         """Count the findings of one severity."""
         return sum(finding.severity is severity for finding in self.findings)
@@ -92,9 +98,7 @@ class Report:
         """Write the W3C validation report as `ttl` or `jsonld`."""
         formats = {"ttl": ox.RdfFormat.TURTLE, "jsonld": ox.RdfFormat.JSON_LD}
         used = {name: prefixes[name] for name in ("erga", "rdf", "sh", "shape", "xsd")}
-        text = ox.serialize(
-            self._facts(prefixes), format=formats[format_name], prefixes=used
-        )
+        text = ox.serialize(self._facts(prefixes), format=formats[format_name], prefixes=used)
         return text or b""
 
     def _facts(self, prefixes: Prefixes) -> Iterable[ox.Triple]:
@@ -129,25 +133,26 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """The shapes: those for the whole graph, and those for what was written by hand alone."""
+    """The shapes: for the whole graph, for what was written by hand alone, for the ontology."""
 
     whole: rdflib.Graph
     written: rdflib.Graph
+    style: rdflib.Graph
     prefixes: Prefixes
 
     @classmethod
     def read(cls, files: Shipped, prefixes: Prefixes) -> Self:
         """Read the packaged shapes."""
         table = _graph_of_file(files.prefixes)
-        whole, written = rdflib.Graph(), rdflib.Graph()
+        whole, written, style = rdflib.Graph(), rdflib.Graph(), rdflib.Graph()
         for file in sorted((files.ontology / "shapes").glob("*.ttl")):
-            graph = written if file.stem == WRITTEN else whole
+            graph = {WRITTEN: written, STYLE: style}.get(file.stem, whole)
             for fact in _graph_of_file(file):
                 graph.add(fact)
         for fact in table:
-            whole.add(fact)
-            written.add(fact)
-        return cls(whole, written, prefixes)
+            for graph in (whole, written, style):
+                graph.add(fact)
+        return cls(whole, written, style, prefixes)
 
     def judge(self, facts: Iterable[ox.Triple]) -> Report:
         """Judge a whole graph: ontology, facts and what the rules derive from them."""
@@ -156,6 +161,10 @@ class Shapes:
     def judge_written(self, facts: Iterable[ox.Triple]) -> Report:
         """Judge what was written by hand, with the subclass axioms and nothing else beside it."""
         return self._judge(facts, self.written)
+
+    def judge_style(self, facts: Iterable[ox.Triple]) -> Report:
+        """Judge how the ontology and the shapes are written."""
+        return self._judge(facts, self.style)
 
     def focus_nodes(self, facts: Iterable[ox.Triple]) -> dict[str, int]:
         """Count, for each node shape with a target, the nodes that it is asked about."""
@@ -182,8 +191,7 @@ class Shapes:
             if not isinstance(report, rdflib.Graph):
                 raise OurFault(f"The shapes cannot be applied: {text}")
             found = {
-                _finding(report, result, shapes, data)
-                for result in report.objects(None, SH.result)
+                _finding(report, result, shapes, data) for result in report.objects(None, SH.result)
             }
         return Report(tuple(sorted(found, key=_order)))
 
@@ -207,7 +215,7 @@ class Shapes:
                 data.add((predicate, RDF.type, RDF.Property))
             if not isinstance(target, rdflib.URIRef):
                 continue
-            if target.startswith(names):
+            if str(target).startswith(names):
                 data.add((target, RDF.type, RDFS.Resource))
             elif target.startswith(terms) and predicate == RDF.type:
                 data.add((target, RDF.type, RDFS.Class))
@@ -223,13 +231,26 @@ class _Graph(rdflib.Graph):
         super().__init__()
         self._prepared: dict[str, Query] = {}
 
-    def query(self, query_object: str | Query, *args: Any, **options: Any) -> rdflib.query.Result:
+    # pySHACL gives these arguments by place, and its queries as texts only.
+    def query(  # type: ignore[override]  # noqa: PLR0917
+        self,
+        query_object: str,
+        processor: str = "sparql",
+        result: str = "sparql",
+        initNs: Mapping[str, str] | None = None,  # noqa: N803 - the name that rdflib gives
+        initBindings: Mapping[str, rdflib.term.Identifier] | None = None,  # noqa: N803
+        use_store_provided: bool = True,
+    ) -> rdflib.query.Result:
         """Answer a query that may have been asked before."""
-        if isinstance(query_object, str):
-            if query_object not in self._prepared:
-                self._prepared[query_object] = prepareQuery(query_object)
-            query_object = self._prepared[query_object]
-        return super().query(query_object, *args, **options)
+        if query_object not in self._prepared:
+            self._prepared[query_object] = prepareQuery(query_object, initNs=dict(initNs or {}))
+        return super().query(
+            self._prepared[query_object],
+            processor,
+            result,
+            initBindings=initBindings,
+            use_store_provided=use_store_provided,
+        )
 
 
 def _finding(
@@ -243,7 +264,9 @@ def _finding(
     assert shape is not None and focus is not None  # noqa: PT018, S101 - the standard demands both
     own_path = report.value(result, SH.resultPath)
     path = _path(shapes, shape) or (
-        (str(own_path),) if isinstance(own_path, rdflib.URIRef) else _told_by(shapes, shape, focus, data)
+        (str(own_path),)
+        if isinstance(own_path, rdflib.URIRef)
+        else _told_by(shapes, shape, focus, data)
     )
     return Finding(
         focus=_own(focus),
@@ -251,7 +274,7 @@ def _finding(
         value=None if value is None or value == focus else _own(value),
         shape=str(shape),
         component=str(component),
-        severity=_SEVERITIES[severity] if severity in _SEVERITIES else Severity.VIOLATION,
+        severity=_SEVERITIES[str(severity)],
         messages=_Messages(
             (text.language or "", str(text))
             for text in shapes.objects(shape, SH.message)
@@ -327,7 +350,9 @@ def _split(message: str) -> tuple[str, str]:
 def _graph_of_file(file: Path) -> rdflib.Graph:
     graph = rdflib.Graph()
     for fact in triples(read(file), str(file)):
-        graph.add((_theirs(fact.subject), rdflib.URIRef(fact.predicate.value), _theirs(fact.object)))
+        graph.add(
+            (_theirs(fact.subject), rdflib.URIRef(fact.predicate.value), _theirs(fact.object))
+        )
     return graph
 
 

@@ -1,0 +1,79 @@
+"""`ergaomnes validate`: check facts against the shapes."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ergaomnes.build import current
+from ergaomnes.contribution import Judgement, Packaged, format_named, read_file
+from ergaomnes.errors import EXIT_FINDINGS
+from ergaomnes.settings import Settings
+from ergaomnes.shipped import shipped
+from ergaomnes.terms import prefixes
+
+
+class Form(StrEnum):
+    """How the report is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    TTL = "ttl"
+    JSONLD = "jsonld"
+
+
+class Language(StrEnum):
+    """The language of the report."""
+
+    EN = "en"
+    FR = "fr"
+    RU = "ru"
+
+
+def validate(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Facts to judge against what stands; none means the packaged data itself.",
+            show_default=False,
+        ),
+    ] = None,
+    media_type: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TYPE", help="What the files are, when their endings do not say: text/turtle."
+        ),
+    ] = None,
+    form: Annotated[
+        Form,
+        typer.Option("--format", help="A text, plain JSON, or the W3C report as ttl or jsonld."),
+    ] = Form.TEXT,
+    language: Annotated[
+        Language, typer.Option("--lang", help="The language of the sentences.")
+    ] = Language.EN,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on warnings too, not on violations alone.")
+    ] = False,
+) -> None:
+    """Check facts against the shapes, and say what to correct.
+
+    A file is Turtle, TriG, N-Triples, N-Quads, JSON-LD or RDF/XML. Several files are judged
+    together, beside the packaged graph; what that graph says already need not be repeated.
+    """
+    kind = None if media_type is None else format_named(media_type)
+    submissions = [read_file(file, kind) for file in files or []]
+    packaged = Packaged(current(Settings.from_environment()).dump, shipped(), prefixes())
+    judged = packaged.judge_contribution(submissions) if files else packaged.judge()
+    typer.echo(_written(judged, form, language.value))
+    if not judged.passes(strict=strict):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _written(judged: Judgement, form: Form, language: str) -> str:
+    if form is Form.TEXT:
+        return judged.as_text(prefixes(), language)
+    if form is Form.JSON:
+        return judged.json(prefixes(), language)
+    return judged.report.written(prefixes(), form.value).decode()

@@ -1,0 +1,247 @@
+"""Judge what strangers send, in a process that can be killed.
+
+The same file is both sides: `Judges` in the service, and `main` in the process that reads and
+judges. They speak in the frames of a reader process. One submission is judged at a time; a process
+that runs late, outgrows its memory or dies is replaced, and nothing of the service goes with it.
+"""
+
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NoReturn, Self
+
+from ergaomnes import media
+from ergaomnes.contribution import (
+    READ,
+    Packaged,
+    SubmissionSyntax,
+    format_named,
+    read_submission,
+)
+from ergaomnes.errors import BuildFailed, Busy, Stopped, SubmissionTooLarge
+from ergaomnes.reader import frame, read_frame
+from ergaomnes.settings import Settings
+from ergaomnes.shipped import shipped
+from ergaomnes.terms import prefixes
+
+WRITTEN: tuple[media.Format, ...] = (media.PLAIN_JSON, media.TURTLE, media.JSON_LD)
+OFFERED = tuple(one.media_type for one in WRITTEN)
+ACCEPTED = tuple(one.media_type for one in READ)
+
+_START_LIMIT = 120.0
+_EMPTY = b""
+
+
+class JudgementTimeout(Stopped):
+    """Judging ran past its time limit."""
+
+    status = 504
+    slug = "judgement-timeout"
+    title = "The validation took too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The validation was stopped after {seconds:g} s.",
+            remedy="Send the facts in smaller parts.",
+            seconds=seconds,
+        )
+
+
+class JudgementCrashed(Stopped):
+    """The judging process died, of memory or of what it was given."""
+
+    status = 507
+    slug = "judgement-crashed"
+    title = "The submission ended the process that judged it"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The process died; it may take {limit // 2**20:,} MiB of memory.",
+            remedy="Send the facts in smaller parts, and nest less in them.",
+            limit=limit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A written report."""
+
+    body: bytes
+    media_type: str
+
+
+class Judges:
+    """The judging process, started when it is first needed; a with statement ends it."""
+
+    def __init__(self, dump: Path, settings: Settings) -> None:
+        self.dump = dump
+        self.settings = settings
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def start(self) -> None:
+        """Start the process now, so that nobody waits for it later."""
+        with self._turn:
+            self._started()
+
+    def judge(
+        self, content: bytes, content_type: str, *, written_as: str, language: str = "en"
+    ) -> Judged:
+        """Judge one submission; what does not conform is an answer, not an error."""
+        limits = self.settings
+        if len(content) > limits.submission_limit:
+            raise SubmissionTooLarge(limits.submission_limit)
+        kind = format_named(content_type)
+        if not self._turn.acquire(timeout=limits.time_limit):
+            raise Busy(retry_after=math.ceil(limits.time_limit))
+        try:
+            head, body = self._ask(
+                {"kind": kind.media_type, "as": written_as, "language": language}, content
+            )
+        finally:
+            self._turn.release()
+        if "error" in head:
+            _raise(head)
+        return Judged(body, written_as)
+
+    def _ask(self, head: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
+        process = self._started()
+        seconds = self.settings.time_limit
+        late = threading.Event()
+
+        def kill() -> None:
+            late.set()
+            process.kill()
+
+        clock = threading.Timer(seconds, kill)
+        clock.start()
+        try:
+            _pipe(process.stdin).write(frame(dict(head), content))
+            _pipe(process.stdin).flush()
+            return read_frame(_pipe(process.stdout))
+        except (OSError, EOFError):
+            self.close()
+            if late.is_set():
+                raise JudgementTimeout(seconds) from None
+            raise JudgementCrashed(self.settings.memory_limit) from None
+        finally:
+            clock.cancel()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.close()
+        package = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [
+                sys.executable,
+                "-m",
+                "ergaomnes.judging",
+                str(self.dump),
+                str(self.settings.memory_limit),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        clock = threading.Timer(_START_LIMIT, self._process.kill)
+        clock.start()
+        try:
+            read_frame(_pipe(self._process.stdout))
+        except EOFError:
+            self.close()
+            raise BuildFailed("the judging process did not start") from None
+        finally:
+            clock.cancel()
+        return self._process
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # noqa: S101 - Popen was given PIPE
+    return stream
+
+
+def _raise(head: Mapping[str, Any]) -> NoReturn:
+    raise SubmissionSyntax(head["file"], head["line"], head["column"], head["why"])
+
+
+def _reply(
+    packaged: Packaged, head: Mapping[str, Any], content: bytes
+) -> tuple[dict[str, Any], bytes]:
+    try:
+        sent = read_submission(content, format_named(head["kind"]))
+    except SubmissionSyntax as error:
+        return {"error": "syntax", **error.data}, _EMPTY
+    judged = packaged.judge_contribution([sent])
+    written_as = head["as"]
+    if written_as == media.PLAIN_JSON.media_type:
+        return {}, judged.json(packaged.prefixes, head["language"]).encode()
+    name = next(one.name for one in WRITTEN if one.media_type == written_as)
+    return {}, judged.report.written(packaged.prefixes, name)
+
+
+def _hold_to(memory: int) -> None:
+    """From here on this process writes no file and takes no more memory than it may."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    try:
+        with open("/proc/self/statm", encoding="ascii") as sizes:  # noqa: PTH123 - as in reader
+            size = int(sizes.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return  # only Linux holds a process to RLIMIT_AS
+    resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
+
+
+def main(dump: str, memory: str) -> None:
+    """Judge submissions until the standard input closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = sys.stdout.buffer
+    packaged = Packaged(Path(dump), shipped(), prefixes())
+    # What the validator loads on first use is loaded before the limits hold.
+    packaged.judge_contribution([read_submission(_EMPTY, media.TURTLE)])
+    _hold_to(int(memory))
+    out.write(frame({"ready": True}))
+    out.flush()
+    while True:
+        try:
+            head, content = read_frame(sys.stdin.buffer)
+        except EOFError:
+            return
+        said, body = _reply(packaged, head, content)
+        out.write(frame(said, body))
+        out.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
