@@ -15,7 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ergaomnes import media
-from ergaomnes.catalogue import ANY, Bound, Catalogue, Parameter, Question, bound
+from ergaomnes.catalogue import ANY, Bound, Catalogue, Parameter, Question, bound, described
 from ergaomnes.engine import Answer, Blank, Engine, Iri, Literal, Table, Term, Triples, Truth
 from ergaomnes.errors import AnswerUnwritable, BadParameter, NotAcceptable, near
 from ergaomnes.store import theirs
@@ -25,8 +25,8 @@ LABEL = "_label"
 LAST_KNOWN = "last_known"
 DAY = "day"
 
-_NARROWEST_COLUMN = 13
-_WIDEST = 200
+_COMFORTABLE = 24
+_LONGEST_IN_GRID = 160
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&$#])")
 _RESULT_SET = "http://www.w3.org/2001/sw/DataAccess/tests/result-set#"
 _RDF_TYPE = ox.NamedNode("http://www.w3.org/1999/02/22-rdf-syntax-ns#type")
@@ -75,6 +75,12 @@ def ask(
     return Answered(asked, engine.query(asked.text))
 
 
+def catalogue_turtle(catalogue: Catalogue) -> bytes:
+    """Write all questions as Turtle: executable SPARQL with what its header says."""
+    found = [triple for one in catalogue for triple in described(one, catalogue.prefixes)]
+    return _turtle_of(_triples(Triples(tuple(found))), {}, catalogue.prefixes)
+
+
 def _known(
     parameter: Parameter, written: str, iri: Iri, engine: Engine, prefixes: Prefixes
 ) -> None:
@@ -119,13 +125,23 @@ def table(answered: Answered, prefixes: Prefixes, width: int | None = None) -> s
         return turtle(answered, prefixes).decode()
     if isinstance(answer, Table) and answer.rows:
         columns = _shown_columns(answer)
-        if console.width >= _NARROWEST_COLUMN * len(columns):
+        if _fits(answer, columns, prefixes, console.width):
             console.print(_grid(answer, columns, prefixes))
         else:
             _print_blocks(console, answer, columns, prefixes)
     for line in notes(answered, prefixes):
         console.print(Text(line), soft_wrap=False)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _fits(answer: Table, columns: list[tuple[str, str]], prefixes: Prefixes, width: int) -> bool:
+    """Say whether a grid of this width can be read: no narrow columns with long texts in them."""
+    longest = [
+        max(len(title), *(len(_shown(cell, prefixes)) for cell in answer.column(name)))
+        for title, name in columns
+    ]
+    needed = sum(min(length, _COMFORTABLE) + 3 for length in longest)
+    return needed <= width and max(longest) <= _LONGEST_IN_GRID
 
 
 def _grid(answer: Table, columns: list[tuple[str, str]], prefixes: Prefixes) -> Grid:
@@ -152,7 +168,10 @@ def _print_blocks(
         block.add_column(overflow="fold")
         for title, name in columns:
             if row[name] is not None:
-                block.add_row(Text(title), Text(_shown(row[name], prefixes)))
+                shown = _shown(row[name], prefixes)
+                # Sources come joined; one a line is what a reader looks through.
+                parts = shown.split("; ") if len(shown) > _LONGEST_IN_GRID // 2 else [shown]
+                block.add_row(Text(title), Text("\n".join(parts)))
         console.print(Text(f"{number} of {len(answer)}"))
         console.print(block)
         console.print()
@@ -187,9 +206,13 @@ def notes(answered: Answered, prefixes: Prefixes) -> list[str]:
 
 
 def _shown_columns(answer: Table) -> list[tuple[str, str]]:
-    """Pair each column to show with its title: the label instead of the thing it labels."""
+    """Pair each column to show with its title: labels instead of things, none that is empty."""
     columns = set(answer.columns)
-    return [(_title(name), name) for name in answer.columns if name + LABEL not in columns]
+    return [
+        (_title(name), name)
+        for name in answer.columns
+        if name + LABEL not in columns and any(cell is not None for cell in answer.column(name))
+    ]
 
 
 def _title(column: str) -> str:

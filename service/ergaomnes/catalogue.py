@@ -33,6 +33,7 @@ ANY = "any"
 _HEADER_KEYS = ("number", "title", "question", "audience", "parameters", "columns", "tags")
 _NEEDED_KEYS = ("title", "question", "columns")
 _PARAMETER_KEYS = ("type", "kind", "default", "about")
+_TAKEN = ("name", "format", "endpoint", "timeout", "help")
 _HEADER_LINE = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
 _NUMBER_LINE = re.compile(r"^#\+ number: *(\S+)", re.MULTILINE)
 _NUMBER = re.compile(r"(?:cq)?[-_ ]?0*([0-9]{1,3})")
@@ -366,6 +367,8 @@ def _parameter_faults(
     ]
     if not facts.get("about"):
         faults.append(f"parameter {name} has no about")
+    if name in _TAKEN:
+        faults.append(f"parameter {name} has the name of an option of its own")
     if facts.get("type") not in KINDS:
         faults.append(f"parameter {name} has no type among {', '.join(KINDS)}")
     if facts.get("default", TODAY) != TODAY:

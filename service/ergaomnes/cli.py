@@ -50,8 +50,11 @@ BELOW = (
 )
 
 
-def app(wanted: str | None = None) -> typer.Typer:
-    """Make the application with one command loaded, or all of them for `*`."""
+def app(wanted: str | None = None, typed: Sequence[str] = ()) -> typer.Typer:
+    """Make the application with one command loaded, or all of them for `*`.
+
+    A command whose options depend on what was `typed` after its name is fitted to that.
+    """
     made = typer.Typer(
         name="ergaomnes",
         help=ABOUT,
@@ -68,7 +71,7 @@ def app(wanted: str | None = None) -> typer.Typer:
             name,
             help=None if loaded else command.line,
             rich_help_panel=command.panel,
-        )(_load(name) if loaded else _unloaded)
+        )(_load(name, typed) if loaded else _unloaded)
     return made
 
 
@@ -78,7 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     completing = "_ERGAOMNES_COMPLETE" in os.environ
     wanted = next((word for word in typed if not word.startswith("-")), None)
     try:
-        app("*" if completing else wanted)(args=typed, prog_name="ergaomnes")
+        following = typed[typed.index(wanted) + 1 :] if wanted else []
+        app("*" if completing else wanted, following)(args=typed, prog_name="ergaomnes")
     except ErgaOmnesError as error:
         sys.stderr.write(f"{paragraph(error)}\n")
         sys.exit(error.exit_status)
@@ -90,9 +94,11 @@ def paragraph(error: ErgaOmnesError) -> str:
     return " ".join(part if part[-1] in ".?!:" else f"{part}." for part in parts if part)
 
 
-def _load(name: str) -> Callable[..., Any]:
-    command: Callable[..., Any] = getattr(import_module(f"ergaomnes.commands.{name}"), name)
-    return command
+def _load(name: str, typed: Sequence[str]) -> Callable[..., Any]:
+    module = import_module(f"ergaomnes.commands.{name}")
+    command: Callable[..., Any] = getattr(module, name)
+    fitted: Callable[[Sequence[str]], Callable[..., Any]] | None = getattr(module, "fitted", None)
+    return fitted(typed) if fitted else command
 
 
 def _unloaded() -> None:

@@ -5,6 +5,8 @@ import xml.parsers.expat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ergaomnes.errors import BadParameter, BadRequest, NotAcceptable, near
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -169,6 +171,24 @@ def named(name: str, formats: Sequence[Format]) -> Format | None:
             return offer
     alias = _ALIASES.get(wanted)
     return next((offer for offer in formats if offer.name == alias), None)
+
+
+def wanted(accept: str | None, name: str | None, formats: Sequence[Format]) -> tuple[Format, str]:
+    """Give the format that a request asks for, by `?format=` or else by its `Accept` field."""
+    if name:
+        found = named(name, formats)
+        if found is None:
+            names = [offer.name for offer in formats]
+            why = f"the answer can be written as {', '.join(names)}"
+            raise BadParameter("format", name[:100], why, near(name, names))
+        return found, found.media_type
+    try:
+        chosen = negotiated(accept, formats)
+    except MalformedAcceptError as error:
+        raise BadRequest(f"The Accept field is malformed at “{str(error)[:100]}”.") from None
+    if chosen is None:
+        raise NotAcceptable(offers(formats))
+    return chosen
 
 
 def offers(formats: Sequence[Format]) -> list[str]:

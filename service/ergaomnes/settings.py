@@ -79,6 +79,16 @@ class Settings:
         default=30.0,
         metadata={"about": "seconds another SPARQL endpoint may take to answer", "above": 0.0},
     )
+    endpoint_user: str = field(
+        default="",
+        repr=False,
+        metadata={"about": "the name to give to another SPARQL endpoint that asks for one"},
+    )
+    endpoint_password: str = field(
+        default="",
+        repr=False,
+        metadata={"about": "the password to give with that name"},
+    )
     kept_stores: int = field(
         default=3,
         metadata={"about": "how many built stores are kept, the newest first", "least": 1},

@@ -1,0 +1,172 @@
+"""The service: routers put together, one handler of errors, and the same manners everywhere."""
+
+import functools
+import html
+import http
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from ergaomnes import __version__, media
+from ergaomnes.build import current
+from ergaomnes.catalogue import Catalogue
+from ergaomnes.errors import ErgaOmnesError, OurFault
+from ergaomnes.judging import Judges
+from ergaomnes.routes import queries, sparql, validation
+from ergaomnes.settings import Settings
+from ergaomnes.shipped import shipped
+from ergaomnes.terms import prefixes
+from ergaomnes.worker import Readers
+
+PROBLEM = "application/problem+json"
+EXPOSED = ("Content-Location", "Link", "Retry-After")
+_RESERVED = ("type", "title", "status", "detail", "instance")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the service; its reader processes live as long as it does."""
+    dump = settings.dump or current(settings).dump
+    readers = Readers(dump, settings)
+    judges = Judges(dump, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with ExitStack() as stack:
+            await anyio.to_thread.run_sync(stack.enter_context, readers)
+            stack.enter_context(judges)
+            await anyio.to_thread.run_sync(judges.start)
+            yield
+
+    made = FastAPI(
+        title="Erga Omnes",
+        version=__version__,
+        summary="The knowledge graph of human-rights instruments.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    made.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED,
+        max_age=86400,
+    )
+    made.add_exception_handler(ErgaOmnesError, _problem)
+    made.add_exception_handler(HTTPException, _http_problem)
+    made.add_exception_handler(RequestValidationError, _unprocessable)
+    made.add_exception_handler(Exception, _fault)
+    catalogue = Catalogue(shipped().queries, prefixes())
+    in_thread = _runner(settings)
+    made.include_router(sparql.router(readers, prefixes()["graph"], in_thread))
+    made.include_router(queries.router(readers, catalogue, in_thread))
+    made.include_router(validation.router(judges))
+    _add_landing(made, readers)
+    return made
+
+
+def _runner(settings: Settings) -> Callable[[Callable[[], Any]], Any]:
+    """Give what runs a blocking call beside the event loop, on threads of the pool's own.
+
+    There is one for each query that may be worked on or wait, and some to say that all are busy.
+    """
+    limiter = anyio.CapacityLimiter(settings.readers + settings.queue_limit + 8)
+    return functools.partial(anyio.to_thread.run_sync, limiter=limiter)
+
+
+def _add_landing(made: FastAPI, readers: Readers) -> None:
+    routes = {
+        "/sparql": "SPARQL 1.1 queries: GET with ?query=, POST as a form or as a query",
+        "/questions": "the questions that can be asked, with their parameters",
+        "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
+        "/validate": "POST facts and hear what the shapes say of them",
+        "/health": "whether the service is well",
+        "/openapi.json": "this service described for programs",
+    }
+
+    @made.api_route("/", methods=["GET", "HEAD"], summary="What is here")
+    async def landing(request: Request) -> Response:
+        accept, name = request.headers.get("accept"), request.query_params.get("format")
+        written_as, _ = media.wanted(accept, name, (media.PLAIN_JSON, media.HTML))
+        headers = {"Vary": "Accept"}
+        if written_as is media.HTML:
+            return HTMLResponse(_page(routes), headers=headers)
+        return JSONResponse(
+            {"name": "Erga Omnes", "version": __version__, "routes": routes}, headers=headers
+        )
+
+    @made.api_route("/health", methods=["GET", "HEAD"], summary="Whether the service is well")
+    async def health() -> Response:
+        alive = readers.alive
+        status = {"status": "ok" if alive else "down", "facts": readers.quads, "readers": alive}
+        return JSONResponse(status, status_code=200 if alive else 503)
+
+
+def _page(routes: Mapping[str, str]) -> str:
+    items = "".join(
+        f"<dt><code>{html.escape(route)}</code></dt><dd>{html.escape(about)}</dd>"
+        if "{" in route or route == "/validate"
+        else f'<dt><a href="{html.escape(route)}"><code>{html.escape(route)}</code></a></dt>'
+        f"<dd>{html.escape(about)}</dd>"
+        for route, about in routes.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>Erga Omnes</title>'
+        "<h1>Erga Omnes</h1><p>The knowledge graph of human-rights instruments.</p>"
+        f"<dl>{items}</dl></html>"
+    )
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    """Print an error of ours as RFC 9457 has it."""
+    assert isinstance(error, ErgaOmnesError)  # noqa: S101 - it is registered for these
+    body: dict[str, object] = {
+        "type": f"{prefixes().base}problem/{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+    }
+    if error.remedy:
+        body["remedy"] = error.remedy
+    body |= {name: value for name, value in error.data.items() if name not in _RESERVED}
+    return JSONResponse(body, error.status, dict(error.headers), PROBLEM)
+
+
+async def _http_problem(_: Request, error: Exception) -> Response:
+    """Print an error of the framework, such as 404 or 405, in the same shape."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
+    title = http.HTTPStatus(error.status_code).phrase
+    body = {"type": "about:blank", "title": title, "status": error.status_code}
+    if error.detail != title:
+        body["detail"] = error.detail
+    return JSONResponse(body, error.status_code, error.headers, PROBLEM)
+
+
+async def _unprocessable(_: Request, error: Exception) -> Response:
+    """Print a parameter that the framework refused."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for these
+    faults = [
+        {"where": ".".join(str(part) for part in one["loc"]), "why": one["msg"]}
+        for one in error.errors()
+    ]
+    said = "; ".join(f"{fault['where']}: {fault['why']}" for fault in faults)
+    body = {"type": "about:blank", "title": "Unprocessable Content", "status": 422, "detail": said}
+    return JSONResponse({**body, "faults": faults}, 422, None, PROBLEM)
+
+
+async def _fault(request: Request, _: Exception) -> Response:
+    """Print a fault of ours without its inside; the traceback goes to the log."""
+    response = await _problem(request, OurFault("The service failed at this request."))
+    # This handler stands outside the CORS middleware.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
