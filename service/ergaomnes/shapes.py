@@ -263,10 +263,14 @@ def _finding(
     value = report.value(result, SH.value)
     assert shape is not None and focus is not None  # noqa: PT018, S101 - the standard demands both
     own_path = report.value(result, SH.resultPath)
-    path = _path(shapes, shape) or (
-        (str(own_path),)
-        if isinstance(own_path, rdflib.URIRef)
-        else _told_by(shapes, shape, focus, data)
+    path = (
+        _path(shapes, shape)
+        or _paths_within(shapes, shape)
+        or (
+            (str(own_path),)
+            if isinstance(own_path, rdflib.URIRef)
+            else _told_by(shapes, shape, focus, data)
+        )
     )
     return Finding(
         focus=_own(focus),
@@ -308,6 +312,16 @@ def _path(shapes: rdflib.Graph, shape: rdflib.term.Node) -> tuple[str, ...]:
         return ()
     choice = shapes.value(path, SH.alternativePath)
     return () if choice is None else tuple(str(one) for one in Collection(shapes, choice))
+
+
+def _paths_within(shapes: rdflib.Graph, shape: rdflib.term.Node) -> tuple[str, ...]:
+    """Name the properties of the shapes that a shape is put together from."""
+    found: list[str] = []
+    for joins in (SH["or"], SH["and"], SH.xone):
+        for members in shapes.objects(shape, joins):
+            for member in Collection(shapes, members):
+                found += _path(shapes, member) or _paths_within(shapes, member)
+    return tuple(dict.fromkeys(found))
 
 
 def _told_by(
