@@ -60,6 +60,13 @@ def test_every_derived_triple_is_traceable_to_one_rule() -> None:
         ("situation:participation-rus-mtdsg-iv-9-ratification", "1987-06-26", None, None),
         ("situation:participation-rus-mtdsg-iv-4-ratification", "1976-03-23", None, None),
         ("situation:participation-rus-mtdsg-iv-5-accession", "1992-01-01", None, None),
+        ("situation:participation-blr-mtdsg-iv-5-accession", "1992-12-30", "2023-02-08", None),
+        ("situation:participation-guy-mtdsg-iv-5-accession-1", "1993-08-10", "1999-04-05", None),
+        ("situation:participation-guy-mtdsg-iv-5-accession-2", "1999-04-05", None, None),
+        ("situation:participation-jam-mtdsg-iv-5-ratification", "1976-03-23", "1998-01-23", None),
+        ("situation:participation-prk-mtdsg-iv-4-accession", "1981-12-14", None, None),
+        ("situation:participation-tto-mtdsg-iv-5-accession-1", "1981-02-14", "1998-08-26", None),
+        ("situation:participation-tto-mtdsg-iv-5-accession-2", "1998-08-26", "2000-06-27", None),
         ("situation:membership-rus-coe-admission", "1996-02-28", "2022-03-16", None),
     ],
 )
@@ -77,6 +84,48 @@ def test_the_inquiry_procedure_reaches_russia_only_from_the_withdrawal_of_its_ex
         f" <{iri('erga:holdsFrom')}> ?from }}"
     )
     assert [str(start) for start in found.column("from")] == ["1991-10-01"]
+
+
+@pytest.mark.parametrize(
+    ("consent", "notice"),
+    [
+        ("blr-mtdsg-iv-5-accession", "blr-mtdsg-iv-5-denunciation"),
+        ("guy-mtdsg-iv-5-accession-1", "guy-mtdsg-iv-5-denunciation"),
+        ("guy-mtdsg-iv-5-accession-2", None),
+        ("jam-mtdsg-iv-5-ratification", "jam-mtdsg-iv-5-denunciation"),
+        ("prk-mtdsg-iv-4-accession", None),
+        ("tto-mtdsg-iv-5-accession-1", "tto-mtdsg-iv-5-denunciation-1"),
+        ("tto-mtdsg-iv-5-accession-2", "tto-mtdsg-iv-5-denunciation-2"),
+    ],
+)
+def test_a_notice_ends_the_consent_it_was_given_for_and_no_later_one(
+    consent: str, notice: str | None
+) -> None:
+    """Guyana and Trinidad and Tobago acceded again on the day of their notice."""
+    ended_by = value(f"situation:participation-{consent}", "erga:isTerminatedBy")
+    assert ended_by == (iri(f"action:{notice}") if notice else None)
+
+
+def test_a_notice_without_effect_has_no_day_of_effect_and_ends_nothing() -> None:
+    notice = "action:prk-mtdsg-iv-4-denunciation"
+    assert value(notice, "erga:hasOutcome") == iri("outcome:without-effect")
+    assert value(notice, "erga:effectiveDate") is None
+    assert value(notice, "erga:computedEffectiveDate") is None
+
+
+def test_the_day_a_notice_takes_effect_is_computed_where_the_depositary_states_none() -> None:
+    basis = {
+        state: value(f"action:{state}-denunciation", "erga:hasEffectBasis")
+        for state in ("jam-mtdsg-iv-5", "guy-mtdsg-iv-5", "blr-mtdsg-iv-5")
+    }
+    assert basis == {
+        "jam-mtdsg-iv-5": iri("effect-basis:computed"),
+        "guy-mtdsg-iv-5": iri("effect-basis:depositary-stated"),
+        "blr-mtdsg-iv-5": iri("effect-basis:depositary-stated"),
+    }
+    for state in basis:
+        act = f"action:{state}-denunciation"
+        assert value(act, "erga:computedEffectiveDate") == value(act, "erga:effectiveDate")
 
 
 def test_no_notice_is_made_up_for_the_missing_denunciation() -> None:
