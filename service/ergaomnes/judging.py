@@ -79,11 +79,15 @@ class Judged:
 
 
 class Judges:
-    """The judging process, started when it is first needed; a with statement ends it."""
+    """The judging process, started when it is first needed; a with statement ends it.
 
-    def __init__(self, dump: Path, settings: Settings) -> None:
+    Judging takes longer than a query: unless told otherwise it has three times as long.
+    """
+
+    def __init__(self, dump: Path, settings: Settings, seconds: float | None = None) -> None:
         self.dump = dump
         self.settings = settings
+        self.seconds = 3 * settings.time_limit if seconds is None else seconds
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -121,8 +125,8 @@ class Judges:
         if len(content) > limits.submission_limit:
             raise SubmissionTooLarge(limits.submission_limit)
         kind = format_named(content_type)
-        if not self._turn.acquire(timeout=limits.time_limit):
-            raise Busy(retry_after=math.ceil(limits.time_limit))
+        if not self._turn.acquire(timeout=self.seconds):
+            raise Busy(retry_after=math.ceil(self.seconds))
         try:
             head, body = self._ask(
                 {"kind": kind.media_type, "as": written_as, "language": language}, content
@@ -135,14 +139,13 @@ class Judges:
 
     def _ask(self, head: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
         process = self._started()
-        seconds = self.settings.time_limit
         late = threading.Event()
 
         def kill() -> None:
             late.set()
             process.kill()
 
-        clock = threading.Timer(seconds, kill)
+        clock = threading.Timer(self.seconds, kill)
         clock.start()
         try:
             _pipe(process.stdin).write(frame(dict(head), content))
@@ -151,7 +154,7 @@ class Judges:
         except (OSError, EOFError):
             self.close()
             if late.is_set():
-                raise JudgementTimeout(seconds) from None
+                raise JudgementTimeout(self.seconds) from None
             raise JudgementCrashed(self.settings.memory_limit) from None
         finally:
             clock.cancel()

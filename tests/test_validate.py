@@ -1,0 +1,304 @@
+"""`ergaomnes validate` and POST /validate: the same judgement at both doors."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from ergaomnes.build import Built
+from ergaomnes.cli import main
+from ergaomnes.errors import ErgaOmnesError
+from ergaomnes.judging import JudgementCrashed, JudgementTimeout, Judges
+from ergaomnes.routes.validation import router
+from ergaomnes.settings import Settings
+
+Typed = Callable[..., tuple[int, str, str]]
+Sent = Callable[..., Path]
+
+GOOD = """\
+@prefix claim: <https://w3id.org/ergaomnes/id/claim/> .
+@prefix state: <https://w3id.org/ergaomnes/id/state/> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+
+state:rus skos:altLabel "Another name of Russia"@en .
+"""
+BAD = """\
+@prefix action: <https://w3id.org/ergaomnes/id/action/> .
+@prefix action-kind: <https://w3id.org/ergaomnes/scheme/action-kind/> .
+@prefix erga: <https://w3id.org/ergaomnes/def/> .
+@prefix instrument: <https://w3id.org/ergaomnes/id/instrument/> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+@prefix state: <https://w3id.org/ergaomnes/id/state/> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+
+action:rus-ets-126-notice
+  a erga:Denunciation ;
+  skos:prefLabel "Notice"@en ;
+  erga:concernsInstrument instrument:ets-126 ;
+  erga:depositDate "2025-09-31"^^xsd:date ;
+  erga:hasActionKind action-kind:denunciation ;
+  erga:isPerformedBy state:rus ;
+.
+"""
+WARNED = """\
+@prefix erga: <https://w3id.org/ergaomnes/def/> .
+@prefix event: <https://w3id.org/ergaomnes/id/event/> .
+@prefix citation: <https://w3id.org/ergaomnes/id/citation/> .
+@prefix agent: <https://w3id.org/ergaomnes/id/agent/> .
+@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+
+event:rus-a-new-decree a erga:DomesticAct ;
+  skos:prefLabel "A decree"@en ;
+  erga:isPerformedBy agent:erga-omnes-editors ;
+  erga:earliestDate "2026-01-01"^^xsd:date ;
+  erga:hasCitation citation:fedlex-ecpt-russia .
+"""
+
+
+@pytest.fixture
+def typed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], built: Built
+) -> Typed:
+    """Type `ergaomnes validate …` over the store of the tests; give exit status, out and err."""
+    monkeypatch.setenv("ERGAOMNES_DATA_DIR", str(built.place.parent.parent))
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(["validate", *map(str, words)])
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def sent(tmp_path: Path) -> Sent:
+    def write(text: str, name: str = "sent.ttl") -> Path:
+        file = tmp_path / name
+        file.write_text(text, "utf-8")
+        return file
+
+    return write
+
+
+def test_a_file_that_conforms_exits_with_0(typed: Typed, sent: Sent) -> None:
+    status, out, _ = typed(sent(GOOD))
+    assert (status, out.strip()) == (
+        0,
+        "Conforms. (0 violations, 0 warnings, 0 pieces of advice)",
+    )
+
+
+def test_a_violation_exits_with_1_and_names_line_term_value_and_remedy(
+    typed: Typed, sent: Sent
+) -> None:
+    file = sent(BAD)
+    status, out, _ = typed(file)
+    assert status == 1
+    assert "VIOLATION ×1 · shape:LegalEvent-depositDate" in out
+    assert f"{file}:13:20  action:rus-ets-126-notice  erga:depositDate  2025-09-31" in out
+    assert "→ Add erga:hasCitation with a citation" in out
+    assert f"{file}:9:1  action:rus-ets-126-notice  erga:hasCitation" in out
+
+
+def test_a_warning_fails_only_when_strict(typed: Typed, sent: Sent) -> None:
+    file = sent(WARNED)
+    assert typed(file)[0] == 0
+    status, out, _ = typed(file, "--strict")
+    assert status == 1
+    assert "WARNING ×1 · shape:LegalEvent-bounds" in out
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("fr", "Un fait sans source n'existe pas ici"), ("ru", "Факта без источника здесь нет")],
+)
+def test_the_report_speaks_three_languages(
+    language: str, sentence: str, typed: Typed, sent: Sent
+) -> None:
+    assert sentence in typed(sent(BAD), "--lang", language)[1]
+
+
+def test_the_report_is_json_on_request(typed: Typed, sent: Sent) -> None:
+    status, out, _ = typed(sent(BAD), "--format", "json")
+    said = json.loads(out)
+    assert status == 1
+    assert said["conforms"] is False
+    assert {rule["name"] for rule in said["rules"]} >= {"shape:Record-hasCitation"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("ttl", ox.RdfFormat.TURTLE), ("jsonld", ox.RdfFormat.JSON_LD)]
+)
+def test_the_report_is_the_w3c_one_on_request(
+    name: str, kind: ox.RdfFormat, typed: Typed, sent: Sent
+) -> None:
+    _, out, _ = typed(sent(BAD), "--format", name)
+    facts = list(ox.parse(out, format=kind))
+    conforms = [fact.object for fact in facts if fact.predicate.value.endswith("#conforms")]
+    assert conforms == [ox.Literal(False)]
+
+
+def test_several_files_are_judged_together(typed: Typed, sent: Sent) -> None:
+    action = BAD.replace("rus-ets-126-notice", "rus-x").replace("2025-09-31", "2025-09-30")
+    both = typed(sent(action), sent(GOOD, "two.ttl"))
+    assert both[0] == 1
+    assert "sent.ttl" in both[1]
+    assert "two.ttl" not in both[1]
+
+
+def test_a_syntax_error_names_file_line_and_column_and_exits_with_3(
+    typed: Typed, sent: Sent
+) -> None:
+    file = sent(BAD.replace("erga:hasActionKind", "unknown:kind"))
+    status, out, err = typed(file)
+    assert status == 3
+    assert out == ""
+    assert f"{file}:14:" in err
+    assert "prefix unknown:" in err
+
+
+def test_an_unknown_ending_is_refused_unless_the_type_is_given(typed: Typed, sent: Sent) -> None:
+    file = sent(GOOD, "sent.txt")
+    status, _, err = typed(file)
+    assert status == 2
+    assert "text/turtle" in err
+    assert typed(file, "--media-type", "text/turtle")[0] == 0
+
+
+def test_a_wrong_media_type_is_refused(typed: Typed, sent: Sent) -> None:
+    assert typed(sent(GOOD), "--media-type", "text/csv")[0] == 2
+
+
+def test_a_missing_file_exits_with_2(typed: Typed, tmp_path: Path) -> None:
+    assert typed(tmp_path / "none.ttl")[0] == 2
+
+
+# over HTTP
+
+
+@pytest.fixture(scope="module")
+def judges(built: Built) -> Iterator[Judges]:
+    with Judges(built.dump, Settings(submission_limit=20_000), seconds=60) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def client(judges: Judges) -> Iterator[TestClient]:
+    from starlette.requests import Request  # noqa: PLC0415 - only this fixture makes a service
+    from starlette.responses import JSONResponse  # noqa: PLC0415
+
+    app = FastAPI()
+    app.include_router(router(judges))
+
+    @app.exception_handler(ErgaOmnesError)
+    async def problem(_: Request, error: ErgaOmnesError) -> JSONResponse:
+        return JSONResponse({"type": error.slug, **error.data}, error.status)
+
+    with TestClient(app) as made:
+        yield made
+
+
+def posted(
+    client: TestClient, text: str | bytes, kind: str = "text/turtle", **headers: str
+) -> Response:
+    answer: Response = client.post(
+        "/validate", content=text, headers={"content-type": kind, **headers}
+    )
+    return answer
+
+
+def test_a_submission_that_does_not_conform_is_a_200(client: TestClient) -> None:
+    answer = posted(client, BAD)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("application/json")
+    said = answer.json()
+    assert said["conforms"] is False
+    dates = next(rule for rule in said["rules"] if rule["name"] == "shape:LegalEvent-depositDate")
+    assert (dates["findings"][0]["line"], dates["findings"][0]["column"]) == (13, 20)
+    assert dates["findings"][0]["value"] == "2025-09-31"
+
+
+def test_a_submission_that_conforms_says_so(client: TestClient) -> None:
+    assert posted(client, GOOD).json()["conforms"] is True
+
+
+def test_the_sentences_come_in_the_language_asked_for(client: TestClient) -> None:
+    answer = client.post("/validate?lang=ru", content=BAD, headers={"content-type": "text/turtle"})
+    sentences = " ".join(rule["sentence"] for rule in answer.json()["rules"])
+    assert "Факта без источника" in sentences
+
+
+@pytest.mark.parametrize("kind", ["text/turtle", "application/ld+json"])
+def test_the_w3c_report_is_negotiated(kind: str, client: TestClient) -> None:
+    answer = posted(client, BAD, accept=kind)
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.headers["vary"] == "Accept"
+    facts = list(ox.parse(answer.content, format=ox.RdfFormat.from_media_type(kind)))
+    assert any(fact.predicate.value.endswith("#sourceShape") for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("application/n-triples", "<http://a/> <http://b/> <http://c/> ."),
+        ("application/n-quads", "<http://a/> <http://b/> <http://c/> <http://d/> ."),
+        ("application/trig", "{ <http://a/> <http://b/> <http://c/> }"),
+        ("application/ld+json", '{"@id": "http://a/", "http://b/": "c"}'),
+        (
+            "application/rdf+xml",
+            '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>',
+        ),
+    ],
+)
+def test_every_format_is_taken(kind: str, text: str, client: TestClient) -> None:
+    assert posted(client, text, kind).json()["conforms"] is True
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "status"),
+    [
+        ("text/csv", "a,b", 415),
+        ("", "", 415),
+        ("text/turtle", "# " + "x" * 20_000, 413),
+        ("text/turtle", "broken", 400),
+        ("application/ld+json", "[" * 5000, 400),
+        ("application/ld+json", '{"@context": "http://example.org/", "a": 1}', 400),
+        ("application/rdf+xml", "<!DOCTYPE r><r/>", 400),
+    ],
+    ids=["csv", "untyped", "large", "broken", "nested", "remote-context", "doctype"],
+)
+def test_what_is_not_read_is_refused(kind: str, text: str, status: int, client: TestClient) -> None:
+    assert posted(client, text, kind).status_code == status
+
+
+def test_an_unacceptable_answer_is_refused(client: TestClient) -> None:
+    assert posted(client, GOOD, accept="image/png").status_code == 406
+
+
+def test_a_syntax_error_says_line_and_column(client: TestClient) -> None:
+    said = posted(client, "@prefix e: <http://e/> .\ne:a  f:b 1 .").json()
+    assert (said["line"], said["column"]) == (2, 6)
+
+
+def test_a_judgement_past_its_time_is_killed_and_the_next_one_is_made(
+    judges: Judges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judges.start()
+    monkeypatch.setattr(judges, "seconds", 0.01)
+    with pytest.raises(JudgementTimeout):
+        judges.judge(BAD.encode(), "text/turtle", written_as="application/json")
+    monkeypatch.setattr(judges, "seconds", 60)
+    assert judges.judge(GOOD.encode(), "text/turtle", written_as="application/json").body
+
+
+def test_a_judgement_that_outgrows_its_memory_ends_its_process_alone(built: Built) -> None:
+    judges = Judges(built.dump, Settings(memory_limit=1), seconds=60)
+    with judges, pytest.raises(JudgementCrashed):
+        judges.judge(BAD.encode(), "text/turtle", written_as="application/json")
