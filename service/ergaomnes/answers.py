@@ -15,7 +15,16 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ergaomnes import media
-from ergaomnes.catalogue import ANY, Bound, Catalogue, Parameter, Question, bound, described
+from ergaomnes.catalogue import (
+    ANY,
+    Bound,
+    Catalogue,
+    Parameter,
+    Question,
+    as_typed,
+    bound,
+    described,
+)
 from ergaomnes.engine import Answer, Blank, Engine, Iri, Literal, Table, Term, Triples, Truth
 from ergaomnes.errors import AnswerUnwritable, BadParameter, NotAcceptable, near
 from ergaomnes.store import theirs
@@ -180,9 +189,8 @@ def _print_blocks(
 def notes(answered: Answered, prefixes: Prefixes) -> list[str]:
     """Say below an answer what was asked, how far the records reach, and how much came back."""
     lines = []
-    asked = ", ".join(
-        f"{name} {_shown(term, prefixes)}" for name, term in answered.bound.terms.items()
-    )
+    typed = as_typed(answered.bound, prefixes)
+    asked = ", ".join(f"{name} {_plain(value)}" for name, value in typed.items())
     number = answered.question.number
     title = f"{number}: {answered.question.title}" if number else answered.question.title
     lines.append(f"{title}. Asked with {asked}." if asked else f"{title}.")
@@ -223,7 +231,11 @@ def _shown(term: Term | None, prefixes: Prefixes) -> str:
     """Give a term as people read it, with nothing in it that a terminal would obey."""
     if term is None:
         return ""
-    text = prefixes.short(term.value) if isinstance(term, Iri) else str(term)
+    return _plain(prefixes.short(term.value) if isinstance(term, Iri) else str(term))
+
+
+def _plain(text: str) -> str:
+    """Keep a text on one line, and its control characters from being obeyed."""
     return "".join(
         f"\\u{ord(one):04x}" if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp") else one
         for one in text.replace("\r\n", "\n").replace("\n", " ").replace("\t", " ")
@@ -363,7 +375,10 @@ def _turtle_of(triples: list[ox.Triple], more: Mapping[str, str], prefixes: Pref
                 used[prefix] = prefixes[prefix]
     body = ox.serialize(triples, format=ox.RdfFormat.TURTLE, prefixes=dict(sorted(used.items())))
     assert body is not None  # noqa: S101 - bytes come back where no output is given
-    return body
+    # Its prefixes come in no order, and the same answer shall be the same bytes.
+    lines = body.splitlines(keepends=True)
+    declared = [line for line in lines if line.startswith(b"@prefix ")]
+    return b"".join([*sorted(declared), *lines[len(declared) :]])
 
 
 def _graph(answer: Triples, written_as: ox.RdfFormat) -> bytes:

@@ -1,5 +1,6 @@
 """The service: routers put together, one handler of errors, and the same manners everywhere."""
 
+import asyncio
 import functools
 import html
 import http
@@ -14,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Match
 
 from ergaomnes import __version__, media
 from ergaomnes.build import current
@@ -42,8 +44,10 @@ def create_app(settings: Settings) -> FastAPI:
         with ExitStack() as stack:
             await anyio.to_thread.run_sync(stack.enter_context, readers)
             stack.enter_context(judges)
-            await anyio.to_thread.run_sync(judges.start)
+            # Warmed beside the first requests: whoever validates at once waits for it.
+            warming = asyncio.create_task(anyio.to_thread.run_sync(judges.start))
             yield
+            warming.cancel()
 
     made = FastAPI(
         title="Erga Omnes",
@@ -93,7 +97,8 @@ def _add_landing(made: FastAPI, readers: Readers) -> None:
         "/openapi.json": "this service described for programs",
     }
 
-    @made.api_route("/", methods=["GET", "HEAD"], summary="What is here")
+    @made.head("/", include_in_schema=False)
+    @made.get("/", summary="What is here")
     async def landing(request: Request) -> Response:
         accept, name = request.headers.get("accept"), request.query_params.get("format")
         written_as, _ = media.wanted(accept, name, (media.PLAIN_JSON, media.HTML))
@@ -104,7 +109,8 @@ def _add_landing(made: FastAPI, readers: Readers) -> None:
             {"name": "Erga Omnes", "version": __version__, "routes": routes}, headers=headers
         )
 
-    @made.api_route("/health", methods=["GET", "HEAD"], summary="Whether the service is well")
+    @made.head("/health", include_in_schema=False)
+    @made.get("/health", summary="Whether the service is well")
     async def health() -> Response:
         alive = readers.alive
         status = {"status": "ok" if alive else "down", "facts": readers.quads, "readers": alive}
@@ -142,14 +148,32 @@ async def _problem(_: Request, error: Exception) -> Response:
     return JSONResponse(body, error.status, dict(error.headers), PROBLEM)
 
 
-async def _http_problem(_: Request, error: Exception) -> Response:
+async def _http_problem(request: Request, error: Exception) -> Response:
     """Print an error of the framework, such as 404 or 405, in the same shape."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these
+    headers = dict(error.headers or {})
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+        if request.method == "OPTIONS":
+            return Response(status_code=http.HTTPStatus.NO_CONTENT, headers=headers)
     title = http.HTTPStatus(error.status_code).phrase
     body = {"type": "about:blank", "title": title, "status": error.status_code}
     if error.detail != title:
         body["detail"] = error.detail
-    return JSONResponse(body, error.status_code, error.headers, PROBLEM)
+    return JSONResponse(body, error.status_code, headers, PROBLEM)
+
+
+def _methods(request: Request) -> list[str]:
+    """List what may be done at this address; the framework names only one route's methods."""
+    probes = ("GET", "HEAD", "POST")
+    routes = request.app.router.routes
+    return [
+        method
+        for method in probes
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
+        )
+    ] + ["OPTIONS"]
 
 
 async def _unprocessable(_: Request, error: Exception) -> Response:

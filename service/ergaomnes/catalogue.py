@@ -62,6 +62,14 @@ class Parameter:
     is_today: bool = False
     """Whether the default is the day of asking and not the term in the file."""
 
+    def typed(self, term: Term, prefixes: Prefixes) -> str:
+        """Give the shortest text that stands for a term here: `rus` for `state:rus`."""
+        value = str(term)
+        namespace = _namespace(self.of, prefixes) if isinstance(term, Iri) else None
+        if namespace and value.startswith(namespace):
+            return value[len(namespace) :]
+        return prefixes.short(value) if isinstance(term, Iri) else value
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -212,6 +220,14 @@ def bound(
         else:
             terms[parameter.name] = parameter.default
     return Bound(question, terms, _rebound(question.text, terms))
+
+
+def as_typed(asked: Bound, prefixes: Prefixes) -> dict[str, str]:
+    """Give each parameter's term as a person would type it."""
+    return {
+        name: asked.question.parameters[name].typed(term, prefixes)
+        for name, term in asked.terms.items()
+    }
 
 
 def term(parameter: Parameter, value: str, prefixes: Prefixes, today: datetime.date) -> Term:

@@ -35,7 +35,10 @@ _BASE = (
 _U = rf"{_BASE}_"
 _CHARS = rf"{_U}\-0-9\u00B7\u0300-\u036F\u203F-\u2040"
 _PLX = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%]"
-_PREFIX = rf"[{_BASE}](?:[{_CHARS}.]*[{_CHARS}])?"
+# Bounded, or a text of dots and letters would be read again from each of its letters.
+_LONGEST_PREFIX = 64
+_PREFIX = rf"[{_BASE}](?:[{_CHARS}.]{{0,{_LONGEST_PREFIX - 2}}}[{_CHARS}])?"
+_LONG_PREFIX = re.compile(rf"(?<![{_CHARS}.])[{_CHARS}.]{{{_LONGEST_PREFIX + 1},}}+:")
 _LOCAL = rf"(?:[{_U}:0-9]|{_PLX})(?:(?:[{_CHARS}.:]|{_PLX})*(?:[{_CHARS}:]|{_PLX}))?"
 _CODEPOINT = r"\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}"
 _ECHAR = rf"\\[tbnrf\\\"']|{_CODEPOINT}"
@@ -70,7 +73,8 @@ _PLAIN_IRI = re.compile(
     r"|[A-Za-z0-9][A-Za-z0-9._~:/-]*)(?:#[A-Za-z0-9._~/-]*)?\Z"
 )
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_-]*\Z")
-_DECLARATION = re.compile(rf"({_PREFIX})?:(?:[ \t\r\n]|#[^\r\n]*[\r\n])*+<([^>]*)>")
+_DECLARATION = re.compile(rf"({_PREFIX})?:[ \t\r\n]*+(?:<([^<>]*)>|[<#])")
+_NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
 _ANY_CODEPOINT = re.compile(_CODEPOINT)
 
 
@@ -120,7 +124,7 @@ def guarded(
         raise QueryTooLong(len(text), length_limit)
     if not text.strip(" \t\r\n"):
         raise MissingQuery
-    _only_characters(text)
+    _check_characters(text)
     decoded = _decoded(text)
     for reading in {text, decoded}:
         if _calls_out(reading):
@@ -180,10 +184,12 @@ def _string(text: str, position: int) -> int:
     return 0
 
 
-def _only_characters(text: str) -> None:
-    for position, character in enumerate(text):
-        if "\ud800" <= character <= "\udfff" or character == "\0":
-            raise QuerySyntax(f"U+{ord(character):04X} at character {position + 1} is no character")
+def _check_characters(text: str) -> None:
+    if found := _NO_CHARACTER.search(text):
+        code, place = ord(found[0]), found.start() + 1
+        raise QuerySyntax(f"U+{code:04X} at character {place} is no character")
+    if _LONG_PREFIX.search(text):
+        raise QuerySyntax(f"a prefix has over {_LONGEST_PREFIX} characters")
 
 
 def _decoded(text: str) -> str:
@@ -200,9 +206,7 @@ def _calls_out(text: str) -> bool:
     """Say whether some reading of the text meets the keyword SERVICE."""
     if not _KEYWORD.search(text):
         return False
-    namespaces: dict[str, list[str]] = {}
-    for declared in _DECLARATION.finditer(text):
-        namespaces.setdefault(declared[1] or "", []).append(declared[2])
+    namespaces = _namespaces(text)
     seen: set[tuple[int, bool]] = set()
     waiting = [(0, False)]
     while waiting:
@@ -222,6 +226,17 @@ def _calls_out(text: str) -> bool:
             return True
         waiting += [(end, text[position] == "/") for end in ends]
     return False
+
+
+def _namespaces(text: str) -> dict[str, list[str]]:
+    """Give whatever may be declared as a prefix, with all it may stand for."""
+    namespaces: dict[str, list[str]] = {}
+    for declared in _DECLARATION.finditer(text):
+        name, namespace = declared[1] or "", declared[2] or ""
+        namespaces.setdefault(name, []).append(namespace)
+        if name.lower().startswith("prefix"):  # `PREFIXex:` is a declaration of `ex:`
+            namespaces.setdefault(name[len("prefix") :], []).append(namespace)
+    return namespaces
 
 
 def _ends(text: str, position: int, namespaces: dict[str, list[str]]) -> list[int] | None:

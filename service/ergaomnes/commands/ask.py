@@ -115,7 +115,7 @@ def _typed_question(typed: Sequence[str]) -> Question | None:
 
 
 def _option(parameter: Parameter) -> object:
-    default = "today" if parameter.is_today else _written(parameter)
+    default = "today" if parameter.is_today else parameter.typed(parameter.default, prefixes())
     metavar = {"iri": parameter.of.upper() or "IRI", "date": "YYYY-MM-DD"}.get(
         parameter.kind, parameter.kind.upper()
     )
@@ -125,11 +125,6 @@ def _option(parameter: Parameter) -> object:
         str | None,
         typer.Option(flag, metavar=metavar, help=help_text.replace("[", r"\["), show_default=False),
     ]
-
-
-def _written(parameter: Parameter) -> str:
-    """Give the default as it would be typed."""
-    return prefixes().short(str(parameter.default))
 
 
 def _catalogue() -> Catalogue:

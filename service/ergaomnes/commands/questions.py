@@ -25,14 +25,13 @@ def questions(
         _show(console, catalogue[name])
         return
     for question in catalogue:
-        title = Text.assemble(
-            (f"{question.number or '':<7}", "dim"), (question.title, "bold"), "  ", question.name
+        console.print(
+            Text.assemble((f"{question.number or '':<7}", "dim"), (question.title, "bold"))
         )
-        console.print(title)
         console.print(Padding(Text(question.question), (0, 0, 0, 7)))
-        if question.parameters:
-            options = " ".join(f"--{name.replace('_', '-')}" for name in question.parameters)
-            console.print(Padding(Text(options, style="dim"), (0, 0, 0, 7)))
+        options = [f"--{one.replace('_', '-')}" for one in question.parameters]
+        command = " ".join([question.name, *options])
+        console.print(Padding(Text(command, style="dim"), (0, 0, 0, 7)))
         console.print()
     console.print(Text("One in full: ergaomnes questions NAME. Ask it: ergaomnes ask NAME."))
 
@@ -55,7 +54,8 @@ def _show(console: Console, question: Question) -> None:
         ],
     )
     _print_pairs(console, "Columns", list(question.columns.items()))
-    console.print(Text(f"\nergaomnes ask {question.name} {_example(question)}".rstrip()))
+    example = f"ergaomnes ask {question.name} {_example(question)}".rstrip()
+    console.print(Text(f"\n{example}"), soft_wrap=True)
 
 
 def _print_pairs(console: Console, title: str, pairs: list[tuple[str, str]]) -> None:
@@ -71,11 +71,11 @@ def _print_pairs(console: Console, title: str, pairs: list[tuple[str, str]]) -> 
 
 
 def _default(parameter: Parameter) -> str:
-    return "today" if parameter.is_today else prefixes().short(str(parameter.default))
+    return "today" if parameter.is_today else parameter.typed(parameter.default, prefixes())
 
 
 def _example(question: Question) -> str:
     return " ".join(
-        f"--{one.name.replace('_', '-')} {prefixes().short(str(one.default))}"
+        f"--{one.name.replace('_', '-')} {one.typed(one.default, prefixes())}"
         for one in question.parameters.values()
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from ergaomnes import answers, media
-from ergaomnes.catalogue import Catalogue, Question
+from ergaomnes.catalogue import Catalogue, Question, as_typed
 from ergaomnes.errors import BadRequest
 from ergaomnes.worker import Readers
 
@@ -21,7 +21,8 @@ def router(readers: Readers, catalogue: Catalogue, in_thread: Runner) -> APIRout
     """Make the routes over a catalogue and a pool of readers."""
     made = APIRouter()
 
-    @made.api_route("/questions", methods=["GET", "HEAD"], summary="List the questions")
+    @made.head("/questions", include_in_schema=False)
+    @made.get("/questions", summary="List the questions")
     async def listed(request: Request) -> Response:
         accept, name = request.headers.get("accept"), request.query_params.get("format")
         written_as, media_type = media.wanted(accept, name, LISTED)
@@ -31,7 +32,8 @@ def router(readers: Readers, catalogue: Catalogue, in_thread: Runner) -> APIRout
         found = await in_thread(lambda: [_described(one, catalogue) for one in catalogue])
         return JSONResponse({"questions": found}, headers={"Vary": "Accept"})
 
-    @made.api_route("/questions/{name}", methods=["GET", "HEAD"], summary="Ask a question")
+    @made.head("/questions/{name}", include_in_schema=False)
+    @made.get("/questions/{name}", summary="Ask a question")
     async def asked(request: Request, name: str) -> Response:
         given = _given(request)
         wanted = given.pop("format", None)
@@ -58,9 +60,7 @@ def _given(request: Request) -> dict[str, str]:
 
 def _location(answered: answers.Answered, catalogue: Catalogue, wanted: str | None) -> str:
     """Give the address at which this very answer is asked for, with every parameter in it."""
-    pairs = {
-        name: catalogue.prefixes.short(str(term)) for name, term in answered.bound.terms.items()
-    }
+    pairs = as_typed(answered.bound, catalogue.prefixes)
     query = urllib.parse.urlencode(pairs | ({"format": wanted} if wanted else {}), safe=":/")
     return f"/questions/{answered.question.name}" + (f"?{query}" if query else "")
 
@@ -78,7 +78,7 @@ def _described(question: Question, catalogue: Catalogue) -> dict[str, object]:
                 "about": one.about,
                 "type": one.kind,
                 "kind": one.of,
-                "default": "today" if one.is_today else catalogue.prefixes.short(str(one.default)),
+                "default": "today" if one.is_today else one.typed(one.default, catalogue.prefixes),
             }
             for one in question.parameters.values()
         },

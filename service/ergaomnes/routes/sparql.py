@@ -32,7 +32,8 @@ def router(readers: Readers, graphs: str, in_thread: Runner) -> APIRouter:
     """Make the route over a pool of readers; `graphs` is the namespace of the named graphs."""
     made = APIRouter()
 
-    @made.api_route("/sparql", methods=["GET", "HEAD"], summary="Ask a SPARQL query")
+    @made.head("/sparql", include_in_schema=False)
+    @made.get("/sparql", summary="Ask a SPARQL query")
     async def get(request: Request) -> Response:
         return await answer(request, request.query_params.multi_items())
 
@@ -42,7 +43,7 @@ def router(readers: Readers, graphs: str, in_thread: Runner) -> APIRouter:
 
     async def answer(request: Request, pairs: Pairs) -> Response:
         values = _values(pairs)
-        asked = readers.guarded(values["query"][0], graphs)
+        asked = await in_thread(lambda: readers.guarded(values["query"][0], graphs))
         default, named = (
             [own_graph(graph, graphs) for graph in values[name]]
             for name in ("default-graph-uri", "named-graph-uri")
