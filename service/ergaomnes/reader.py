@@ -26,7 +26,7 @@ EXIT_MEMORY = 77
 _WATCHED_EVERY = 0.05
 _GRACE = 2
 
-_XML = (ox.QueryResultsFormat.XML.media_type, ox.RdfFormat.RDF_XML.media_type)
+_XML = (media.SPARQL_XML.media_type, media.RDF_XML.media_type)
 _JSON_ROW = re.compile(rb'"(?:[^"\\]|\\.)*+"|([\[,]\{)')
 _CSV_QUOTED = re.compile(rb'"[^"]*+"')
 
@@ -143,11 +143,11 @@ def _counted(triples: Iterable[ox.Triple], limit: int) -> Iterator[ox.Triple]:
 
 def _rows(body: bytes, media_type: str) -> int:
     """Count the rows of a written table."""
-    if media_type == ox.QueryResultsFormat.JSON.media_type:
+    if media_type == media.SPARQL_JSON.media_type:
         return sum(1 for found in _JSON_ROW.finditer(body) if found[1])
-    if media_type == ox.QueryResultsFormat.XML.media_type:
+    if media_type == media.SPARQL_XML.media_type:
         return body.count(b"<result>")
-    if media_type == ox.QueryResultsFormat.CSV.media_type:
+    if media_type == media.CSV.media_type:
         return _CSV_QUOTED.sub(b"", body).count(b"\n") - 1
     return body.count(b"\n") - 1
 
