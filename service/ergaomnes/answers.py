@@ -6,8 +6,8 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pyoxigraph as ox
 from rich.console import Console
@@ -31,6 +31,7 @@ from ergaomnes.store import theirs
 from ergaomnes.terms import Prefixes
 
 LABEL = "_label"
+SOURCE = "source"
 LAST_KNOWN = "last_known"
 DAY = "day"
 
@@ -47,6 +48,8 @@ class Answered:
 
     bound: Bound
     answer: Answer
+    whole: Answer | None = None
+    """The answer with all its columns, where only some are kept."""
 
     @property
     def question(self) -> Question:
@@ -62,9 +65,22 @@ class Answered:
     @property
     def last_known(self) -> tuple[str, ...]:
         """List the days after which some row is no more than the last known state."""
-        if not isinstance(self.answer, Table) or LAST_KNOWN not in self.answer.columns:
+        answer = self.answer if self.whole is None else self.whole
+        if not isinstance(answer, Table) or LAST_KNOWN not in answer.columns:
             return ()
-        return tuple(sorted({str(day) for day in self.answer.column(LAST_KNOWN) if day}))
+        return tuple(sorted({str(day) for day in answer.column(LAST_KNOWN) if day}))
+
+    def narrowed(self, columns: Sequence[str]) -> "Answered":
+        """Keep these columns only, in this order; what is known of the whole answer stays."""
+        if not isinstance(self.answer, Table):
+            raise BadParameter("columns", ", ".join(columns), "the answer is no table")
+        known = self.answer.columns
+        for name in columns:
+            if name not in known:
+                why = "the answer has no such column"
+                raise BadParameter("columns", name, why, near(name, known) or known)
+        rows = tuple(tuple(row[name] for name in columns) for row in self.answer)
+        return replace(self, answer=Table(tuple(columns), rows), whole=self.answer)
 
 
 def ask(
@@ -179,7 +195,7 @@ def _print_blocks(
             if row[name] is not None:
                 shown = _shown(row[name], prefixes)
                 # Sources come joined; one a line is what a reader looks through.
-                parts = shown.split("; ") if len(shown) > _LONGEST_IN_GRID // 2 else [shown]
+                parts = shown.split("; ") if name.endswith(SOURCE) else [shown]
                 block.add_row(Text(title), Text("\n".join(parts)))
         console.print(Text(f"{number} of {len(answer)}"))
         console.print(block)
@@ -199,8 +215,8 @@ def notes(answered: Answered, prefixes: Prefixes) -> list[str]:
         lines.append(f"After {known[0]} this is the last known state.")
     elif known:
         lines.append(
-            "Some rows are the last known state on the day in “last known”"
-            f" (between {known[0]} and {known[-1]})."
+            "After the day in “last known” of its row"
+            f" (between {known[0]} and {known[-1]}) an answer is the last known state."
         )
     answer = answered.answer
     if isinstance(answer, Truth):

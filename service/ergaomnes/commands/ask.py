@@ -37,6 +37,10 @@ Name = Annotated[
     str, typer.Argument(help="The question's name or number: see `ergaomnes questions`.")
 ]
 WrittenAs = Annotated[Format, typer.Option("--format", "-f", help="How the answer is printed.")]
+Columns = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,C", help="Print these columns only; their names are in the CSV."),
+]
 Endpoint = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Ask this SPARQL 1.1 endpoint and not the store here."),
@@ -50,6 +54,7 @@ Timeout = Annotated[
 def ask(
     name: Name,
     format: WrittenAs = Format.table,  # noqa: A002 - the name of the option
+    columns: Columns = None,
     endpoint: Endpoint = None,
     timeout: Timeout = None,
 ) -> None:
@@ -58,7 +63,7 @@ def ask(
     Each question has options of its own, such as --state and --day: `ergaomnes ask NAME --help`
     shows them. A day that is not given is today.
     """
-    _print_answer(name, {}, format, endpoint, timeout)
+    _print_answer(name, {}, format, columns=columns, endpoint=endpoint, timeout=timeout)
 
 
 def fitted(typed: Sequence[str]) -> Callable[..., None]:
@@ -74,7 +79,8 @@ def fitted(typed: Sequence[str]) -> Callable[..., None]:
         values = {
             name: given[option] for option, name in options.items() if given[option] is not None
         }
-        _print_answer(question.name, values, given["format"], given["endpoint"], given["timeout"])
+        common = {name: given[name] for name in ("columns", "endpoint", "timeout")}
+        _print_answer(question.name, values, given["format"], **common)
 
     common = list(inspect.signature(ask).parameters.values())
     own = [
@@ -135,6 +141,8 @@ def _print_answer(
     name: str,
     values: Mapping[str, str],
     written_as: Format,
+    *,
+    columns: str | None,
     endpoint: str | None,
     timeout: float | None,
 ) -> None:
@@ -142,6 +150,8 @@ def _print_answer(
     engine = _engine(settings, endpoint, timeout)
     today = datetime.datetime.now(datetime.UTC).date()
     answered = answers.ask(_catalogue(), name, values, engine, today)
+    if columns is not None:
+        answered = answered.narrowed([name.strip() for name in columns.split(",")])
     if written_as is Format.table:
         typer.echo(answers.table(answered, prefixes()), nl=False)
         return
