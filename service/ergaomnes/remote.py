@@ -114,6 +114,9 @@ class RemoteEngine:
             raise EndpointTimeout(self.url, self.seconds) from None
         except (HTTPException, OSError) as error:
             raise EndpointAnswer(self.url, f"it breaks off ({_reason(error)})") from None
+        announced = response.headers.get("Content-Length")
+        if announced is not None and announced.isdigit() and size < int(announced):
+            raise EndpointAnswer(self.url, f"it breaks off after {size:,} bytes")
         return b"".join(parts)
 
     def _check_that_it_is_whole(self, answer: Table, most: str | None) -> None:

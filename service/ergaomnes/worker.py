@@ -63,11 +63,15 @@ class _Reader:
             bufsize=0,
         )
         self.quads = 0
+        # Held while somebody reads: a pipe closed under a reading thread may have its number
+        # given to another pipe, whose bytes that thread would take.
+        self._reading = threading.RLock()
 
     def wait_until_ready(self) -> None:
         """Wait for the dump to be loaded."""
         try:
-            head, _ = self._reply(time.monotonic() + _START_LIMIT)
+            with self._reading:
+                head, _ = self._reply(time.monotonic() + _START_LIMIT)
         except (_DiedError, _LateError) as error:
             self.end()
             raise BuildFailed(f"a reader process did not start ({error!r})") from None
@@ -79,19 +83,22 @@ class _Reader:
     def ask(self, request: Head, seconds: float) -> tuple[Head, bytes]:
         """Give the reply to one request."""
         deadline = time.monotonic() + seconds
-        try:
-            _pipe(self.process.stdin).write(frame(request))
-        except OSError:
-            raise _DiedError(self._return_code()) from None
-        return self._reply(deadline)
+        with self._reading:
+            try:
+                left = memoryview(frame(request))
+                while left:
+                    left = left[_pipe(self.process.stdin).write(left) :]
+            except (OSError, ValueError):
+                raise _DiedError(self._return_code()) from None
+            return self._reply(deadline)
 
     def end(self) -> None:
         """Kill the process and let go of its pipes."""
         self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
+        with self._reading:
+            for pipe in (self.process.stdin, self.process.stdout):
+                _pipe(pipe).close()
 
     def _reply(self, deadline: float) -> tuple[Head, bytes]:
         head_length, body_length = FRAME.unpack(self._read(FRAME.size, deadline))
@@ -99,7 +106,10 @@ class _Reader:
         return head, self._read(body_length, deadline)
 
     def _read(self, length: int, deadline: float) -> bytes:
-        descriptor = _pipe(self.process.stdout).fileno()
+        pipe = _pipe(self.process.stdout)
+        if pipe.closed:
+            raise _DiedError(self._return_code())
+        descriptor = pipe.fileno()
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
         parts = []

@@ -23,6 +23,8 @@ FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
 UPDATE = "application/sparql-update"
 KNOWN = ("query", "default-graph-uri", "named-graph-uri", "format")
+# Clients such as SPARQLWrapper name the format in all the ways that endpoints have ever known.
+SYNONYMS = {"output": "format", "results": "format"}
 
 Pairs = list[tuple[str, str]]
 Runner = Callable[[Callable[[], Any]], Any]
@@ -49,7 +51,7 @@ def router(readers: Readers, graphs: str, in_thread: Runner) -> APIRouter:
             for name in ("default-graph-uri", "named-graph-uri")
         )
         offered = _offered(asked.answers_with_a_graph)
-        accept, name = request.headers.get("accept"), "".join(values["format"])
+        accept, name = request.headers.get("accept"), "".join(set(values["format"]))
         written_as, media_type = media.wanted(accept, name, offered)
         reply = await in_thread(
             lambda: readers.reply(asked, written_as, default_graphs=default, named_graphs=named)
@@ -64,19 +66,25 @@ def _offered(is_graph: bool) -> Sequence[media.Format]:
 
 
 def _values(pairs: Pairs) -> dict[str, list[str]]:
-    """Sort out the parameters of the protocol, and refuse what is not of it."""
+    """Sort out the parameters of the protocol.
+
+    What is not of it is ignored, as clients add what other endpoints want; but what looks like a
+    slip of the pen is refused, for without it the answer would be another.
+    """
     values: dict[str, list[str]] = {name: [] for name in KNOWN}
-    for name, value in pairs:
+    for given, value in pairs:
+        name = SYNONYMS.get(given, given)
         if name in ("update", "using-graph-uri", "using-named-graph-uri"):
             raise QueryRefused("updates are not taken here.")
-        if name not in values:
-            raise UnknownParameter(name[:100], near(name, KNOWN))
-        values[name].append(value)
+        if name in values:
+            values[name].append(value)
+        elif likely := near(name[:100], KNOWN):
+            raise UnknownParameter(name[:100], likely)
     if not values["query"]:
         raise MissingQuery
     for name in ("query", "format"):
-        if len(values[name]) > 1:
-            raise BadRequest(f"The parameter “{name}” is given {len(values[name])} times.")
+        if len(set(values[name])) > 1:
+            raise BadRequest(f"The parameter “{name}” is given more than one value.")
     return values
 
 
