@@ -2,12 +2,13 @@
 
 The expected answers are tables under `tests/expected/`, one file a question and set of
 parameters: `who-could-inspect-on-a-day@day=2022-01-01,state=rus.csv`. A file may leave out
-columns, never rows; IRIs of ours are written as CURIEs.
+columns, never rows; IRIs of ours are written as CURIEs. A slash in a value is `%2F`.
 """
 
 import csv
 import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -29,7 +30,8 @@ SOURCES = ("source", "text_source", "status_source", "against_source", "source_l
 
 def case_of(file: Path) -> tuple[Question, dict[str, str]]:
     name, _, given = file.stem.partition("@")
-    return CATALOGUE[name], dict(part.split("=", 1) for part in given.split(",") if part)
+    parts = (part.split("=", 1) for part in given.split(",") if part)
+    return CATALOGUE[name], {parameter: unquote(value) for parameter, value in parts}
 
 
 def written(term: Term | None) -> str:
