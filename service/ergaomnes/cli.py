@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,7 @@ COMMANDS = {
     "questions": Command(ASK, "List the questions that can be asked."),
     "serve": Command(SERVE, "Answer SPARQL and the questions over HTTP."),
     "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
+    "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
 }
@@ -91,7 +93,8 @@ def paragraph(error: ErgaOmnesError) -> str:
 
 
 def _load(name: str) -> Callable[..., Any]:
-    command: Callable[..., Any] = getattr(import_module(f"ergaomnes.commands.{name}"), name)
+    called = f"{name}_" if iskeyword(name) else name
+    command: Callable[..., Any] = getattr(import_module(f"ergaomnes.commands.{called}"), called)
     return command
 
 
