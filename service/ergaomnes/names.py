@@ -54,6 +54,7 @@ WHERE {
 }
 """
 _AROUND = re.compile(r"\s*\([^()]*\)$")
+_ARTICLE_BEFORE = re.compile(r"^(?:[a-z]{2,3} |l')")  # the, la, los, l'
 _LAST_PART = re.compile(r"(?:\([^()]*\)|[a-z]+)$")
 _ARTICLE = re.compile(r"[0-9]+")
 _DIGITS = re.compile(r"[0-9]{1,2}")
@@ -91,7 +92,7 @@ class Names:
             for name in (short, short.partition(":")[2], short.rpartition("/")[2]):
                 self.called.setdefault(normal(name), {thing})
         for name, things in list(self.called.items()):
-            bare = _AROUND.sub("", name).removeprefix("the ")
+            bare = _AROUND.sub("", _ARTICLE_BEFORE.sub("", name)).strip()
             if bare != name and len(things) == 1:
                 self.called.setdefault(bare, set(things))
 
@@ -113,7 +114,8 @@ class Names:
         if iri in self.things:
             return iri
         name = normal(word)
-        things = self.called.get(name) or self.called.get(_AROUND.sub("", name).strip(), set())
+        bare = _AROUND.sub("", _ARTICLE_BEFORE.sub("", name)).strip()
+        things = self.called.get(name) or self.called.get(bare, set())
         if not things and _DIGITS.fullmatch(name):
             things = self.called.get(name.zfill(3), set())  # spreadsheets drop the leading zeros
         if not things:
