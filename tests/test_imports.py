@@ -116,7 +116,10 @@ def test_delimiter_mark_and_line_ends_are_found_out(
 
 
 def test_a_workbook_says_the_same_as_a_csv_file(world: Shipped) -> None:
-    rows = [HEADER.split(","), ["FRA", "CAT", "ratification", 31461, "high", "untc-iv-9"]]
+    rows: list[list[object]] = [
+        [*HEADER.split(",")],
+        ["FRA", "CAT", "ratification", 31461, "high", "untc-iv-9"],
+    ]
     book = workbook(world.root / "table.xlsx", rows)
     (made,) = told(world, book)
     assert names(made.new) == ["action:fra-mtdsg-iv-9-ratification"]
@@ -256,6 +259,19 @@ def test_a_vanished_act_stays_until_someone_says_otherwise(world: Shipped) -> No
     assert asked.empty
     (removed,) = told(world, fewer, remove_vanished=True)
     assert "arg-mtdsg" not in next(iter(removed.writes.values()))
+
+
+def test_a_folder_of_ones_own_stands_for_the_packaged_acts(world: Shipped) -> None:
+    row = f"{HEADER}\nFRA,CAT,ratification,1986-02-18,{{}},untc-iv-9\n"
+    (made,) = told(world, table(world, row.format("high")))
+    save(made)
+    folder = world.root / "mine"
+    (changed,) = told(world, table(world, row.format("low")), folder=folder)
+    assert names(changed.changed) == ["action:fra-mtdsg-iv-9-ratification"]
+    save(changed)
+    (again,) = told(world, table(world, row.format("low")), folder=folder)
+    assert again.empty
+    assert not again.changed
 
 
 def test_a_newer_table_moves_the_day_of_its_source_and_of_what_rests_on_it(world: Shipped) -> None:

@@ -1,8 +1,8 @@
 """The acts of the registers, counted and looked up, against the depositary's own figures.
 
-`expected/depositary-counts.csv` holds the signatories and parties that the heading of each page of
-the UN Treaty Collection gives; `expected/procedure-counts.csv` what was counted on those pages by
-hand and script, without the graph. Nothing in them comes from the data that they check.
+In `expected/registers/`, `depositary-counts.csv` holds the signatories and parties that the heading
+of each page of the UN Treaty Collection gives, and `procedure-counts.csv` what was counted on those
+pages without the graph. Nothing in them comes from the data that they check.
 """
 
 import csv
@@ -16,7 +16,7 @@ from ergaomnes.settings import Settings
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import prefixes
 
-EXPECTED = Path(__file__).parent / "expected"
+EXPECTED = Path(__file__).parent / "expected" / "registers"
 COUNT = """
 SELECT ?instrument (COUNT(DISTINCT ?party) AS ?number)
 WHERE {{

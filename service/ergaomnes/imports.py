@@ -449,7 +449,9 @@ def differences(
     place = folder or shipped.data / FOLDER
     if folder is not None:
         for other in sorted(folder.glob("*.ttl")):
-            load_file(store, other, prefixes["graph"] + f"data/{FOLDER}/{other.stem}")
+            graph = f"{prefixes['graph']}data/{FOLDER}/{other.stem}"
+            store.remove_graph(NamedNode(graph))  # what was imported there stands for the packaged
+            load_file(store, other, graph)
     known = Known(EmbeddedEngine(store), prefixes)
     reading = Reading(known, source, day)
     given = [name for name, value in (("source", source), ("as_of", day)) if value]
