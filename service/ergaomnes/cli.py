@@ -38,6 +38,7 @@ COMMANDS = {
     "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
+    "export": Command(KEEP, "Write a release: every format, with checksums and a description."),
 }
 
 ABOUT = """The knowledge graph of human-rights instruments.

@@ -21,6 +21,7 @@ ErgaOmnesError
 │   ├── BadColumns
 │   ├── BadRows
 │   ├── TableTooOld
+│   ├── UnfitFolder
 │   └── SettingFault
 │       ├── UnknownSetting
 │       └── BadSetting
@@ -441,6 +442,21 @@ class TableTooOld(BadRequest):
             source=source,
             given=given,
             known=known,
+        )
+
+
+class UnfitFolder(BadRequest):
+    """A release cannot be written to the folder that was named."""
+
+    slug = "unfit-folder"
+    title = "The folder does not fit"
+
+    def __init__(self, folder: str, why: str, remedy: str = "") -> None:
+        super().__init__(
+            f"{folder}: {why}.",
+            remedy=remedy or "Name a folder that does not exist yet, or an empty one.",
+            folder=folder,
+            why=why,
         )
 
 
