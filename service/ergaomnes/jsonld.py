@@ -66,11 +66,13 @@ class Context:
         entries: dict[str, Json] = {"@version": 1.1}  # type: ignore[dict-item]  # the one float
         entries |= _ALIASES
         for prefix, namespace in self.prefixes.namespaces.items():
+            if prefix in _ALIASES:
+                continue
             usable = namespace[-1] in ":/?#[]@"
             entries[prefix] = namespace if usable else {"@id": namespace, "@prefix": True}
         for iri, name in sorted(self.terms.items(), key=lambda item: item[1]):
             form = self.forms.get(iri)
-            target = self.compact(iri)
+            target = iri if ":" in name else self.compact(iri)
             if form is None:
                 entries[name] = target
             elif form == _LANGUAGE:
@@ -86,8 +88,9 @@ class Context:
         """Shorten an IRI with a prefix."""
         if iri not in self._compacted:
             short = self.prefixes.short(iri)
-            local = short.partition(":")[2]
-            self._compacted[iri] = iri if local.startswith("//") else short
+            prefix, _, local = short.partition(":")
+            unusable = prefix in _ALIASES or local.startswith("//")
+            self._compacted[iri] = iri if unusable else short
         return self._compacted[iri]
 
 

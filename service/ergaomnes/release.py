@@ -231,6 +231,9 @@ def _fit(folder: Path, *, replace: bool) -> Path:
     if place.exists() and not place.is_dir():
         raise UnfitFolder(str(folder), "this is a file")
     if not place.is_dir():
+        above = next(each for each in place.parents if each.exists())
+        if not above.is_dir():
+            raise UnfitFolder(str(folder), f"{above} is a file")
         return place
     if Path.cwd().resolve().is_relative_to(place.resolve()):
         raise UnfitFolder(str(folder), "you are in it", "Go out of it, or name another folder.")
