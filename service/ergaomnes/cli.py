@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -34,8 +35,10 @@ COMMANDS = {
     "questions": Command(ASK, "List the questions that can be asked."),
     "serve": Command(SERVE, "Answer SPARQL and the questions over HTTP."),
     "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
+    "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
+    "export": Command(KEEP, "Write a release: every format, with checksums and a description."),
 }
 
 ABOUT = """The knowledge graph of human-rights instruments.
@@ -95,8 +98,9 @@ def paragraph(error: ErgaOmnesError) -> str:
 
 
 def _load(name: str, typed: Sequence[str]) -> Callable[..., Any]:
-    module = import_module(f"ergaomnes.commands.{name}")
-    command: Callable[..., Any] = getattr(module, name)
+    called = f"{name}_" if iskeyword(name) else name
+    module = import_module(f"ergaomnes.commands.{called}")
+    command: Callable[..., Any] = getattr(module, called)
     fitted: Callable[[Sequence[str]], Callable[..., Any]] | None = getattr(module, "fitted", None)
     return fitted(typed) if fitted else command
 

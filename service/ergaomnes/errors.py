@@ -17,6 +17,11 @@ ErgaOmnesError
 │   ├── QueryTooDeep
 │   ├── TurtleSyntax
 │   ├── CommentsInTurtle
+│   ├── TableUnreadable
+│   ├── BadColumns
+│   ├── BadRows
+│   ├── TableTooOld
+│   ├── UnfitFolder
 │   └── SettingFault
 │       ├── UnknownSetting
 │       └── BadSetting
@@ -41,6 +46,7 @@ ErgaOmnesError
 │   ├── EndpointAnswer
 │   └── EndpointCut
 ├── UnformattedTurtle           409
+├── VanishedActs                409
 └── OurFault                    500
     ├── ShippedFilesMissing
     ├── CatalogueFault
@@ -55,6 +61,7 @@ its title, the remedy and the exit status of the command line. `str()` is the de
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -341,6 +348,115 @@ class CommentsInTurtle(BadRequest):
             remedy="Say it in skos:editorialNote or skos:scopeNote, or give --drop-comments.",
             file=file,
             lines=tuple(lines),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFault:
+    """What is wrong with the first row of a table, at one name."""
+
+    name: str
+    why: str
+    near: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CellFault:
+    """What is wrong with one cell of a table, and what to do about it."""
+
+    row: int
+    column: str
+    value: str
+    why: str
+    remedy: str
+
+    def __str__(self) -> str:
+        where = f"row {self.row}, {self.column}" if self.column else f"row {self.row}"
+        value = f" “{self.value}”" if self.value else ""
+        return f"{where}{value}: {self.why}. {self.remedy}".rstrip()
+
+
+class TableUnreadable(BadRequest):
+    """A table cannot be read at all."""
+
+    slug = "table-unreadable"
+    title = "The table cannot be read"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, why: str, remedy: str) -> None:
+        super().__init__(f"{file}: {why}.", remedy=remedy, file=file, why=why)
+
+
+class BadColumns(BadRequest):
+    """The first row of a table does not name its columns."""
+
+    slug = "bad-columns"
+    title = "The columns do not fit"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, faults: Sequence[ColumnFault], known: Sequence[str]) -> None:
+        said = "; ".join(
+            f"“{fault.name}”: {fault.why}"
+            + (f" ({did_you_mean(fault.near)})" if fault.near else "")
+            for fault in faults
+        )
+        super().__init__(
+            f"{file}, first row: {said}.",
+            remedy=f"The columns are: {', '.join(known)}.",
+            file=file,
+            faults=tuple(faults),
+        )
+
+
+class BadRows(BadRequest):
+    """Cells of a table are wrong; nothing of it was taken over."""
+
+    slug = "bad-rows"
+    title = "The table has faults"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, faults: Sequence[CellFault]) -> None:
+        rows = len({fault.row for fault in faults})
+        many = "1 fault" if len(faults) == 1 else f"{len(faults):,} faults"
+        super().__init__(
+            f"{file}: {many} in {'1 row' if rows == 1 else f'{rows:,} rows'};"
+            " nothing of the table was taken over.",
+            remedy="Correct the cells named above and import the table again.",
+            file=file,
+            faults=tuple(faults),
+        )
+        self.faults = tuple(faults)
+
+
+class TableTooOld(BadRequest):
+    """The table shows its source as it stood before what is already known."""
+
+    slug = "table-too-old"
+    title = "The table is older than what is known"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, source: str, given: str, known: str) -> None:
+        super().__init__(
+            f"The table shows {source} as it stood on {given}; what is known stood on {known}.",
+            remedy="Import a table read on that day or later.",
+            source=source,
+            given=given,
+            known=known,
+        )
+
+
+class UnfitFolder(BadRequest):
+    """A release cannot be written to the folder that was named."""
+
+    slug = "unfit-folder"
+    title = "The folder does not fit"
+
+    def __init__(self, folder: str, why: str, remedy: str = "") -> None:
+        super().__init__(
+            f"{folder}: {why}.",
+            remedy=remedy or "Name a folder that does not exist yet, or an empty one.",
+            folder=folder,
+            why=why,
         )
 
 
@@ -695,6 +811,25 @@ class UnformattedTurtle(ErgaOmnesError):
 
 
 # 500: ours
+
+
+class VanishedActs(ErgaOmnesError):
+    """Acts that a source showed before are not in the newer table of it."""
+
+    status = 409
+    slug = "vanished-acts"
+    title = "Acts have vanished"
+    exit_status = EXIT_FINDINGS
+
+    def __init__(self, acts: Sequence[str]) -> None:
+        many = "1 act" if len(acts) == 1 else f"{len(acts):,} acts"
+        super().__init__(
+            f"{many} known from this source {'is' if len(acts) == 1 else 'are'} not in the table;"
+            " nothing was written.",
+            remedy="Look them up in the source. Then import again with --vanished keep, or with"
+            " --vanished remove if the source does not show them any more.",
+            acts=tuple(acts),
+        )
 
 
 class OurFault(ErgaOmnesError):

@@ -7,6 +7,7 @@ from pathlib import Path
 from ergaomnes.errors import ShippedFilesMissing
 
 FOLDERS = ("ontology", "data", "queries")
+PACKAGED = "_shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,11 @@ class Shipped:
     """The folder that holds `ontology/`, `data/` and `queries/`."""
 
     root: Path
+
+    @property
+    def packaged(self) -> bool:
+        """Tell whether the files are those of an installed package, which nobody edits."""
+        return self.root.name == PACKAGED
 
     @property
     def ontology(self) -> Path:
@@ -51,7 +57,7 @@ class Shipped:
 def shipped(places: Sequence[Path] | None = None) -> Shipped:
     """Find the packaged files: inside the package first, then the folder of the clone."""
     here = Path(__file__).resolve().parent
-    candidates = (here / "_shipped", here.parent.parent) if places is None else tuple(places)
+    candidates = (here / PACKAGED, here.parent.parent) if places is None else tuple(places)
     for place in candidates:
         if all((place / folder).is_dir() for folder in FOLDERS):
             return Shipped(place)

@@ -23,6 +23,7 @@ _ESCAPED = re.compile(rf"\\([{_ESCAPABLE}])")
 _PLAIN_FIRST = re.compile(rf"[{_START}:0-9]")
 _PLAIN_INSIDE = re.compile(rf"[{_CHARS}:.]")
 _PLAIN_LAST = re.compile(rf"[{_CHARS}:]")
+_SIMPLE = re.compile(r"[A-Za-z0-9_]+(?:-[A-Za-z0-9_]+)*")  # the most of them, told at a glance
 _NEEDS_ESCAPE = re.compile(r"[~.\-!$&'()*+,;=/?#@]")
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -85,19 +86,30 @@ class Prefixes:
         return None if found is None or escape_local(found[1]) is None else found[0]
 
     def _split(self, iri: str) -> tuple[str, str] | None:
-        for namespace, prefix in self._longest_first:
-            if iri.startswith(namespace) and len(iri) > len(namespace):
-                return prefix, iri[len(namespace) :]
+        end = len(iri) - 1
+        while (end := max(self._cuts(iri, end), default=-1)) >= 0:
+            if prefix := self._prefixes.get(iri[: end + 1]):
+                return prefix, iri[end + 1 :]
         return None
 
+    def _cuts(self, iri: str, end: int) -> list[int]:
+        return [iri.rfind(last, 0, end) for last in self._lasts]
+
     @cached_property
-    def _longest_first(self) -> tuple[tuple[str, str], ...]:
-        pairs = ((namespace, prefix) for prefix, namespace in self.namespaces.items())
-        return tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair[1])))
+    def _prefixes(self) -> Mapping[str, str]:
+        """Give the prefix of each namespace; of two with one namespace, the first by name."""
+        return {self.namespaces[prefix]: prefix for prefix in sorted(self.namespaces, reverse=True)}
+
+    @cached_property
+    def _lasts(self) -> tuple[str, ...]:
+        """Give the characters on which namespaces end: an IRI can only be cut behind one."""
+        return tuple(sorted({namespace[-1] for namespace in self._prefixes}))
 
 
 def escape_local(local: str) -> str | None:
     """Write the local part of a prefixed name; None when no escape can make it one."""
+    if _SIMPLE.fullmatch(local):
+        return local
     parts: list[str] = []
     position, end = 0, len(local)
     while position < end:
