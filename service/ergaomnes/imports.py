@@ -180,12 +180,16 @@ class Known:
             if row["undoing"] is not None:
                 self.undoing[kind] = str(row["undoing"])
         self.acts = self._acts()
+        # Where an editor's file and one of ours both say a citation, it is the editor's.
+        ours = f"{prefixes['graph']}data/{FOLDER}/"
         self.citations = {
             (str(row["source"]), str(row["locator"] or "")): (
                 str(row["citation"]),
                 str(row["graph"]),
             )
-            for row in self._rows(_CITATIONS)
+            for row in sorted(
+                self._rows(_CITATIONS), key=lambda row: not str(row["graph"]).startswith(ours)
+            )
         }
         self.days: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         for row in self._rows(_DAYS):
