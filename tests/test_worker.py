@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -5,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -18,6 +20,7 @@ from ergaomnes.errors import (
     BadRequest,
     BuildFailed,
     Busy,
+    CallerLeft,
     ErgaOmnesError,
     QueryCrashed,
     QueryMemory,
@@ -25,10 +28,11 @@ from ergaomnes.errors import (
     QuerySyntax,
     QueryTimeout,
     QueryTooDeep,
+    Stopped,
 )
 from ergaomnes.guard import Guarded
 from ergaomnes.settings import Settings
-from ergaomnes.worker import Readers
+from ergaomnes.worker import Caller, Readers, caller
 from serving import Listener
 
 LIMITS = Settings(
@@ -160,9 +164,10 @@ def test_what_breaks_the_parser_breaks_a_reader_only(readers: Readers, query: st
 
 def test_the_pool_has_as_many_readers_as_before(readers: Readers) -> None:
     deadline = time.monotonic() + 20
-    while readers.alive < LIMITS.readers + LIMITS.spares and time.monotonic() < deadline:
+    wanted = LIMITS.readers + readers.slow_readers + LIMITS.spares
+    while readers.alive < wanted and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert readers.alive == LIMITS.readers + LIMITS.spares
+    assert readers.alive == wanted
 
 
 def test_no_reader_can_call_even_when_the_guard_is_passed_by(readers: Readers) -> None:
@@ -249,40 +254,230 @@ def test_the_dataset_of_the_protocol_goes_before_that_of_the_query(readers: Read
     assert b'"3302"' in chosen.body
 
 
-def fails(pool: Readers) -> None:
-    with pytest.raises(QueryTimeout):
-        reply(pool, ENDLESS)
+def attacked(pool: Readers, attackers: int, query: str = ENDLESS) -> list[threading.Thread]:
+    """Send hostile queries, each from a thread of its own, that are to be stopped."""
+
+    def attack() -> None:
+        with pytest.raises((Stopped, AnswerTooLarge)):
+            reply(pool, query)
+
+    threads = [threading.Thread(target=attack) for _ in range(attackers)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def test_a_long_query_leaves_its_place_to_a_short_one(dump: Path) -> None:
+    limits = Settings(readers=1, spares=1, queue_limit=8, time_limit=2.0)
+    with Readers(dump, limits, slow_readers=1) as pool:
+        threads = attacked(pool, 3)
+        time.sleep(0.3)
+        assert pool.counts()["slow"] == 1
+        for _ in range(20):
+            began = time.monotonic()
+            assert b"true" in reply(pool, "ASK {}")
+            assert time.monotonic() - began < 1
+        for thread in threads:
+            thread.join()
+        assert pool.counts()["slow"] == pool.counts()["quick"] == pool.counts()["waiting"] == 0
+
+
+def test_a_long_query_that_nobody_waits_for_is_answered(dump: Path) -> None:
+    limits = Settings(readers=1, spares=1, time_limit=20.0)
+    with Readers(dump, limits, slow_readers=1, quick_time=0.001) as pool:
+        query = "SELECT (COUNT(*) AS ?n) { ?a <http://e/p> ?c . ?d <http://e/p> ?f }"
+        found: list[bytes] = []
+        threads = [
+            threading.Thread(target=lambda: found.append(reply(pool, query))) for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(found) == 4
+        assert all(b'"9000000"' in body for body in found)
+
+
+def test_long_queries_run_at_a_low_priority(dump: Path) -> None:
+    limits = Settings(readers=1, spares=0, time_limit=1.0)
+    with Readers(dump, limits, slow_readers=1) as pool:
+        threads = attacked(pool, 1)
+        time.sleep(0.3)
+        priorities = sorted(os.getpriority(os.PRIO_PROCESS, pid) for pid in pool.pids)
+        assert priorities[0] < priorities[-1] == max(15, priorities[0])
+        for thread in threads:
+            thread.join()
 
 
 def test_when_all_are_at_work_the_pool_says_so(dump: Path) -> None:
     limits = Settings(readers=1, spares=0, queue_limit=0, time_limit=2.0)
-    with Readers(dump, limits) as pool:
-        attacker = threading.Thread(target=fails, args=(pool,))
-        attacker.start()
+    with Readers(dump, limits, slow_readers=1) as pool:
+        threads = attacked(pool, 1)
         time.sleep(0.3)
+        threads += attacked(pool, 1)
+        time.sleep(0.1)
         with pytest.raises(Busy) as caught:
             reply(pool, "ASK {}")
         assert caught.value.headers["Retry-After"] == "2"
-        attacker.join()
+        for thread in threads:
+            thread.join()
         assert b"true" in reply(pool, "ASK {}")
 
 
-def test_a_reader_killed_from_outside_is_replaced(dump: Path) -> None:
-    with Readers(dump, Settings(readers=1, spares=1)) as pool:
-        for reader in list(pool._all):
-            os.kill(reader.process.pid, signal.SIGKILL)
-            reader.process.wait()
+def asked_by(pool: Readers, name: str, query: str) -> bytes | ErgaOmnesError:
+    caller.set(Caller(name))
+    try:
+        return reply(pool, query)
+    except ErgaOmnesError as error:
+        return error
+
+
+def test_who_asks_most_waits_longest_and_goes_first(dump: Path) -> None:
+    limits = Settings(readers=1, spares=2, queue_limit=4, time_limit=3.0)
+    with Readers(dump, limits, slow_readers=1) as pool, ThreadPoolExecutor(20) as threads:
+        greedy = [threads.submit(asked_by, pool, "greedy", ENDLESS) for _ in range(12)]
+        time.sleep(0.5)
+        for number in range(10):
+            began = time.monotonic()
+            answer = threads.submit(asked_by, pool, f"modest {number}", "ASK {}").result()
+            assert isinstance(answer, bytes)
+            assert time.monotonic() - began < 1
+        stopped = [one.result() for one in greedy]
+        assert all(isinstance(one, Busy | QueryTimeout) for one in stopped)
+        assert any(isinstance(one, Busy) for one in stopped)
+
+
+def test_the_queries_of_one_who_leaves_are_ended(dump: Path) -> None:
+    async def leaves() -> None:
+        async with Readers(dump, Settings(readers=1, spares=1), slow_readers=1) as pool:
+            who = Caller("somebody")
+            caller.set(who)
+            work = asyncio.create_task(pool.replied(pool.guarded(ENDLESS), media.SPARQL_JSON))
+            await asyncio.sleep(0.3)
+            pids = pool.pids
+            who.leave()
+            with pytest.raises(CallerLeft):
+                await work
+            with pytest.raises(CallerLeft):
+                await pool.replied(pool.guarded("ASK {}"), media.SPARQL_JSON)
+            await dead_one_of(pids)
+            # A task that is cancelled ends its query, too.
+            caller.set(None)
+            work = asyncio.create_task(pool.replied(pool.guarded(ENDLESS), media.SPARQL_JSON))
+            await asyncio.sleep(0.3)
+            pids = pool.pids
+            work.cancel()
+            await dead_one_of(pids)
+            assert pool.counts()["slow"] == pool.counts()["quick"] == 0
+
+    async def dead_one_of(pids: list[int]) -> None:
+        deadline = time.monotonic() + 5
+        while all(is_running(pid) for pid in pids):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+
+    asyncio.run(leaves())
+
+
+def test_readers_killed_from_outside_are_replaced(dump: Path) -> None:
+    with Readers(dump, Settings(readers=2, spares=1), slow_readers=1) as pool:
+        pids = pool.pids
+        assert len(pids) == 4
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        assert b"true" in reply(pool, "ASK {}")
+        deadline = time.monotonic() + 10
+        while len(set(pool.pids) - set(pids)) < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def test_a_query_whose_reader_is_killed_from_outside_is_asked_again(dump: Path) -> None:
+    query = "SELECT (COUNT(*) AS ?n) { ?a <http://e/p> ?c . ?d <http://e/p> ?f }"
+    with Readers(dump, Settings(readers=1, spares=0), slow_readers=1) as pool:
+        found: list[bytes] = []
+        asking = threading.Thread(target=lambda: found.append(reply(pool, query)))
+        asking.start()
+        time.sleep(0.1)
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGKILL)
+        asking.join()
+        assert b'"9000000"' in found[0]
+
+
+def test_the_pool_outlives_the_process_that_bears_the_readers(dump: Path) -> None:
+    with Readers(dump, LIMITS) as pool:
         for _ in range(2):
-            with pytest.raises((QueryMemory, QueryCrashed)):
-                reply(pool, "ASK {}")
-        assert b"true" in reply(pool, "ASK {}")
+            nursery = pool._nursery
+            assert nursery is not None
+            pids = pool.pids
+            os.kill(nursery.process.pid, signal.SIGKILL)
+            assert b"true" in reply(pool, "ASK {}")
+            deadline = time.monotonic() + 10
+            while any(is_running(pid) for pid in pids) or pool.alive < 5:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert not set(pids) & set(pool.pids)
+
+
+def test_the_pool_moves_to_another_generation_and_drops_no_query(
+    dump: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "graph.nq"
+    other.write_text("<http://e/a> <http://e/b> <http://e/c> <http://e/graph> .\n", "utf-8")
+    long = "SELECT (COUNT(*) AS ?n) { ?a <http://e/p> ?c . ?d <http://e/p> ?f }"
+    size = "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"
+
+    async def moves() -> None:
+        async with Readers(dump, Settings(readers=2, time_limit=30.0), "old") as pool:
+            begun = asyncio.create_task(pool.replied(pool.guarded(long), media.SPARQL_JSON))
+            await asyncio.sleep(0.02)
+            old = pool.pids
+            moving = asyncio.create_task(pool.move(other, "new"))
+            generations: list[str] = []
+            while not moving.done() or "new" not in generations:
+                reply = await pool.replied(pool.guarded(size), media.CSV)
+                assert (
+                    reply.body == {"old": b"n\r\n3302\r\n", "new": b"n\r\n1\r\n"}[reply.generation]
+                )
+                generations.append(reply.generation)
+            assert generations == sorted(generations, reverse=True)
+            assert (pool.generation, pool.quads) == ("new", 1)
+            answer = await begun
+            assert answer.generation == "old"
+            assert b'"9000000"' in answer.body
+            deadline = time.monotonic() + 10
+            while any(is_running(pid) for pid in old):
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.02)
+            # One that cannot be loaded changes nothing.
+            with pytest.raises(BuildFailed):
+                await pool.move(tmp_path / "none.nq", "none")
+            assert (await pool.replied(pool.guarded(size), media.CSV)).generation == "new"
+
+    asyncio.run(moves())
+
+
+def test_the_caller_knows_whether_the_answer_would_come_again(readers: Readers) -> None:
+    for query, comes_again in (
+        ("ASK {}", True),
+        ("SELECT (NOW() AS ?now) {}", False),
+        ("SELECT (struuid ( ) AS ?id) {}", False),
+        ("SELECT (RAND() AS ?number) {}", False),
+    ):
+        who = Caller()
+        token = caller.set(who)
+        reply(readers, query)
+        caller.reset(token)
+        assert who.is_repeatable is comes_again
+        assert who.generations == {""}
 
 
 def test_a_closed_pool_leaves_no_process(dump: Path) -> None:
     pool = Readers(dump, LIMITS)
     with pool:
-        pids = [reader.process.pid for reader in pool._all]
-        assert len(pids) == 3
+        pids = pool.pids
+        assert len(pids) == 5
     assert not any(is_running(pid) for pid in pids)
     assert pool.alive == 0
 
@@ -296,13 +491,13 @@ from ergaomnes.worker import Readers
 with Readers(Path({str(dump)!r}), Settings(readers=1, spares=1, time_limit=60)) as pool:
     threading.Thread(target=pool.query, args=({ENDLESS!r},), daemon=True).start()
     time.sleep(0.3)
-    print(*(one.process.pid for one in pool._all), flush=True)
+    print(*pool.pids, flush=True)
     time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     pids = [int(pid) for pid in parent.stdout.readline().split()]
-    assert len(pids) == 2
+    assert len(pids) == 4
     parent.kill()
     parent.wait()
     parent.stdout.close()

@@ -5,7 +5,7 @@ import functools
 import html
 import http
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -18,9 +18,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 
 from ergaomnes import __version__, media
-from ergaomnes.build import current
+from ergaomnes.cache import Cache
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.errors import ErgaOmnesError, OurFault
+from ergaomnes.generations import Watch, first
 from ergaomnes.judging import Judges
 from ergaomnes.routes import queries, sparql, validation
 from ergaomnes.settings import Settings
@@ -29,25 +30,26 @@ from ergaomnes.terms import prefixes
 from ergaomnes.worker import Readers
 
 PROBLEM = "application/problem+json"
+CACHE_LIMIT = 64 * 2**20
 EXPOSED = ("Content-Location", "Link", "Retry-After")
 _RESERVED = ("type", "title", "status", "detail", "instance")
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the service; its reader processes live as long as it does."""
-    dump = settings.dump or current(settings).dump
-    readers = Readers(dump, settings)
-    judges = Judges(dump, settings)
+    generation = first(settings)
+    readers = Readers(generation.dump, settings, generation.name)
+    judges = Judges(generation.dump, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with ExitStack() as stack:
-            await anyio.to_thread.run_sync(stack.enter_context, readers)
-            stack.enter_context(judges)
-            # Warmed beside the first requests: whoever validates at once waits for it.
-            warming = asyncio.create_task(anyio.to_thread.run_sync(judges.start))
-            yield
-            warming.cancel()
+        watch = Watch(readers, generation, lambda new: judges.move(new.dump))
+        with judges:
+            async with readers, watch:
+                # Warmed beside the first requests: whoever validates at once waits for it.
+                warming = asyncio.create_task(anyio.to_thread.run_sync(judges.start))
+                yield
+                warming.cancel()
 
     made = FastAPI(
         title="Erga Omnes",
@@ -65,6 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         expose_headers=EXPOSED,
         max_age=86400,
     )
+    made.add_middleware(Cache, readers=readers, limit=CACHE_LIMIT)
     made.add_exception_handler(ErgaOmnesError, _problem)
     made.add_exception_handler(HTTPException, _http_problem)
     made.add_exception_handler(RequestValidationError, _unprocessable)

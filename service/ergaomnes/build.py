@@ -9,6 +9,12 @@ rule or version means another folder, and a folder that exists is finished:
 
 It is made in a folder of its own beside the others and renamed when it is whole. A build that is
 killed leaves only that folder, which the next build sweeps away.
+
+A service reads the *published* store, and moves on when another is published:
+
+    stores/published         the key of that store; replaced whole
+    stores/<key>/.held       locked by each service that reads this store, which is then not removed
+    generations/<key>.json   the record of each store that was ever published; it stays
 """
 
 import contextlib
@@ -43,6 +49,7 @@ else:
     import fcntl
 
 _BUILDING = ".building-"
+_PUBLISHED, _HELD = "published", ".held"
 _MAKERS = (engine, rules, store, terms, turtle)  # a change in these may change what is made
 
 
@@ -107,6 +114,47 @@ def build(settings: Settings, files: Shipped | None = None, *, again: bool = Fal
     except OSError as error:
         raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
     return found
+
+
+def publish(settings: Settings, built: Built) -> None:
+    """Make a finished store the one that services read; they notice by themselves."""
+    stores, record = _stores(settings), settings.data_dir / "generations" / f"{built.key}.json"
+    try:
+        if not record.exists():
+            record.parent.mkdir(exist_ok=True)
+            replace(record, built.meta.read_bytes())
+        if _published_key(stores) != built.key:
+            replace(stores / _PUBLISHED, f"{built.key}\n".encode())
+            _sync(stores)
+    except OSError as error:
+        raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
+
+
+def published(settings: Settings) -> Built | None:
+    """Give the store that was published last, if it is there and whole."""
+    stores = _stores(settings)
+    key = _published_key(stores)
+    return _finished(stores / key, key) if key else None
+
+
+@contextlib.contextmanager
+def held(built: Built) -> Iterator[Built]:
+    """Keep a store from being removed; whoever dies lets go of it."""
+    try:
+        stream = (built.place / _HELD).open("ab")
+    except OSError as error:
+        raise BuildFailed(f"{built.place}: {error.strerror or error}") from error
+    with stream:
+        if not _share(stream.fileno()) or _finished(built.place, built.key) is None:
+            raise BuildFailed(f"{built.place} is being removed")
+        yield built
+
+
+def tidy(settings: Settings) -> None:
+    """Remove the stores that are neither held, nor published, nor among the last used."""
+    stores = _stores(settings)
+    with contextlib.suppress(OSError), _lock(stores / ".lock"):
+        _keep(stores, settings.kept_stores, stores / (_published_key(stores) or _HELD))
 
 
 def open_read_only(built: Built) -> EmbeddedEngine:
@@ -210,6 +258,7 @@ def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
     if place.exists():  # built again: out of the way first, so that no half of it is ever seen
         place.replace(temporary.with_name(f"{temporary.name}-old"))
     temporary.replace(place)
+    _sync(place.parent)
     _sweep(place.parent)
 
 
@@ -251,15 +300,31 @@ def _sweep(stores: Path) -> None:
 
 
 def _keep(stores: Path, number: int, newest: Path) -> None:
-    """Remove all but the stores that were used last."""
+    """Remove all but the stores that were used last, are published or are held."""
+    public = _published_key(stores)
     others = [
         place
         for place in stores.iterdir()
-        if place.is_dir() and not place.name.startswith(".") and place != newest
+        if place.is_dir()
+        and not place.name.startswith(".")
+        and place != newest
+        and place.name != public
     ]
     others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
     for place in others[number - 1 :]:
-        shutil.rmtree(place, ignore_errors=True)
+        with (place / _HELD).open("ab") as stream:
+            if _try_to_acquire(stream.fileno()):
+                aside = place.with_name(f"{_BUILDING}{place.name}-old")
+                place.replace(aside)
+                shutil.rmtree(aside, ignore_errors=True)
+
+
+def _published_key(stores: Path) -> str:
+    try:
+        key = (stores / _PUBLISHED).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return key if key.isalnum() else ""
 
 
 @contextlib.contextmanager
@@ -286,6 +351,15 @@ if sys.platform == "win32":
     def _release(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
+    def _try_to_acquire(_: int) -> bool:
+        return True  # there is no service on this system
+
+    def _share(_: int) -> bool:
+        return True
+
+    def _sync(_: Path) -> None:
+        pass  # folders cannot be opened
+
 else:
 
     def _acquire(descriptor: int) -> None:
@@ -293,3 +367,25 @@ else:
 
     def _release(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _try_to_acquire(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _share(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _sync(folder: Path) -> None:
+        """Have the names in a folder survive a loss of power."""
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

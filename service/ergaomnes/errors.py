@@ -38,7 +38,8 @@ ErgaOmnesError
 │   ├── QueryTimeout            504
 │   ├── QueryMemory             507
 │   ├── QueryCrashed            507
-│   └── Busy                    503
+│   ├── Busy                    503
+│   └── CallerLeft              503
 ├── EndpointFailed              502
 │   ├── EndpointUnreachable
 │   ├── EndpointTimeout         504
@@ -703,6 +704,17 @@ class Busy(Stopped):
     def headers(self) -> Mapping[str, str]:
         """Say when to come back."""
         return {"Retry-After": str(self.data["retry_after"])}
+
+
+class CallerLeft(Stopped):
+    """Nobody is there any more to take the answer."""
+
+    status = 503
+    slug = "caller-left"
+    title = "The asker has left"
+
+    def __init__(self) -> None:
+        super().__init__("The connection was closed before the answer was there.")
 
 
 # 502: another service

@@ -112,6 +112,13 @@ class Judges:
                 if pipe is not None:
                     pipe.close()
 
+    def move(self, dump: Path) -> None:
+        """Judge by another dump from now on."""
+        with self._turn:
+            self.dump = dump
+            self.close()
+            self._started()
+
     def start(self) -> None:
         """Start the process now, so that nobody waits for it later."""
         with self._turn:

@@ -1,15 +1,23 @@
-"""What runs inside a reader process: load the dump, close every way out, answer until killed.
+"""What runs inside the reader processes: close every way out, and answer until killed.
 
-It speaks in frames over its standard input and output: the length of a JSON head and of a body,
-then the head, then the body. Nothing here may be imported after `_close_the_ways_out`.
+The process that is started is the *nursery*: it loads the dump once, into memory, and then does
+nothing but fork. Each fork is a reader, ready within milliseconds, that shares the nursery's memory
+and speaks in frames over a socket of its own: the length of a JSON head and of a body, then the
+head, then the body. Over its standard input, also a socket, the nursery takes orders to bear, kill
+or lower a reader, and tells of births and deaths. No thread may start before a fork, and nothing
+may be imported after `_close_the_ways_out`.
 """
 
+import contextlib
+import ctypes
+import gc
 import json
 import os
-import queue
 import re
 import resource
+import select
 import signal
+import socket
 import struct
 import sys
 import threading
@@ -21,10 +29,17 @@ import pyoxigraph as ox
 from ergaomnes import media
 
 FRAME = struct.Struct(">II")
+ORDER = struct.Struct(">BI")  # what to do, and the number of the reader
+NOTICE = struct.Struct(">BIi")  # what happened, to which reader, and its pid or exit code
+BEAR, KILL, LOWER = range(3)
 EXIT_MEMORY = 77
 
 _WATCHED_EVERY = 0.05
 _GRACE = 2
+_LOW = 15
+# https://man7.org/linux/man-pages/man2/pr_set_pdeathsig.2const.html
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 _XML = (media.SPARQL_XML.media_type, media.RDF_XML.media_type)
 _JSON_ROW = re.compile(rb'"(?:[^"\\]|\\.)*+"|([\[,]\{)')
@@ -103,7 +118,11 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
         else:
             results.serialize(_file(out), format=ox.QueryResultsFormat.from_media_type(media_type))
         body = b"".join(out.parts)
-        if isinstance(results, ox.QuerySolutions) and _rows(body, media_type) > asked["rows"]:
+        if (
+            isinstance(results, ox.QuerySolutions)
+            and len(body) > asked["rows"]  # a row has more than a byte
+            and _rows(body, media_type) > asked["rows"]
+        ):
             raise _TooLargeError(asked["rows"], "rows")
     except tuple(_FAILURES) as error:
         kind = next(name for failure, name in _FAILURES.items() if isinstance(error, failure))
@@ -195,38 +214,116 @@ def _allow_processor_time(seconds: float) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, most))
 
 
-def _receive(asked: "queue.SimpleQueue[Head]") -> None:
-    """Take requests in; when the parent is gone, so is this process, whatever it is doing."""
-    try:
-        while True:
-            asked.put(read_frame(sys.stdin.buffer)[0])
-    except (EOFError, OSError, ValueError):
+def _die_with_the_nursery(nursery: int) -> None:
+    """Let the system kill this process when the nursery ends, where it can; and first of all."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123
+            score.write("1000")
+    if os.getppid() != nursery:
         os._exit(0)
 
 
+def read(store: ox.Store, memory: int, asker: socket.socket) -> None:
+    """Answer what comes over the socket until its other end closes."""
+    _close_the_ways_out(memory)
+    stream = asker.makefile("rb")
+    while True:
+        try:
+            request, _ = read_frame(stream)
+        except (EOFError, OSError):
+            return
+        _allow_processor_time(request["seconds"])
+        asker.sendall(frame(*answered(store, request)))
+
+
+class _Nursery:
+    """The process that loads the facts once; every reader is a fork of it and shares its memory."""
+
+    def __init__(self, store: ox.Store, memory: int, control: socket.socket) -> None:
+        self.store = store
+        self.memory = memory
+        self.control = control
+        self.children: dict[int, int] = {}
+
+    def serve(self) -> None:
+        """Do what the service says until it is gone."""
+        ended, ending = socket.socketpair()
+        ended.setblocking(False)
+        ending.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(ending.fileno(), warn_on_full_buffer=False)
+        try:
+            while True:
+                ready, _, _ = select.select([self.control, ended], [], [])
+                if ended in ready:
+                    ended.recv(1 << 12)
+                    self._bury()
+                if self.control in ready:
+                    self._obey()
+        except (EOFError, OSError):
+            signal.set_wakeup_fd(-1)
+            for pid in self.children.values():
+                os.kill(pid, signal.SIGKILL)
+            for pid in self.children.values():
+                os.waitpid(pid, 0)
+
+    def _obey(self) -> None:
+        order, given, _, _ = socket.recv_fds(self.control, ORDER.size, 1)
+        if not order:
+            raise EOFError
+        kind, number = ORDER.unpack(order)
+        if kind == BEAR:
+            with socket.socket(fileno=given[0]) as asker:
+                self._bear(number, asker)
+        elif number in self.children and kind == KILL:
+            os.kill(self.children[number], signal.SIGKILL)
+        elif number in self.children and kind == LOWER:
+            os.setpriority(os.PRIO_PROCESS, self.children[number], _LOW)
+
+    def _bear(self, number: int, asker: socket.socket) -> None:
+        nursery = os.getpid()
+        pid = os.fork()
+        if pid:
+            self.children[number] = pid
+            self.control.sendall(NOTICE.pack(BEAR, number, pid))
+            return
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self.control.close()
+            _die_with_the_nursery(nursery)
+            read(self.store, self.memory, asker)
+        finally:
+            os._exit(0)
+
+    def _bury(self) -> None:
+        """Tell of the children that have ended."""
+        numbers = {pid: number for number, pid in self.children.items()}
+        while self.children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            number = numbers[pid]
+            del self.children[number]
+            self.control.sendall(NOTICE.pack(KILL, number, os.waitstatus_to_exitcode(status)))
+
+
 def main(dump: str, memory: str) -> None:
-    """Serve a dump until the standard input closes."""
+    """Load a dump and bear readers of it until the control socket, standard input, closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    out = sys.stdout.buffer
+    control = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     store = ox.Store()
     try:
         store.load(path=dump, format=ox.RdfFormat.N_QUADS)
     except (OSError, SyntaxError) as error:
-        out.write(frame({"error": "load", "message": str(error)}))
-        out.flush()
+        control.sendall(frame({"error": "load", "message": str(error)}))
         return
-    asked: queue.SimpleQueue[Head] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(asked,), daemon=True).start()
-    _close_the_ways_out(int(memory))
-    out.write(frame({"ready": len(store)}))
-    out.flush()
-    while True:
-        request = asked.get()
-        _allow_processor_time(request["seconds"])
-        head, body = answered(store, request)
-        out.write(frame(head, body))
-        out.flush()
+    gc.collect()
+    gc.freeze()  # what is never collected is never written to, and stays shared
+    control.sendall(frame({"ready": len(store)}))
+    _Nursery(store, int(memory), control).serve()
 
 
 if __name__ == "__main__":

@@ -1,20 +1,32 @@
-"""Ask reader processes that can be killed: the only hard limit an engine without one can have."""
+"""Ask reader processes that can be killed: the only hard limit an engine without one can have.
 
+Queries run in two lanes. Each begins in the quick one. What outlives `quick_time` moves on to the
+slow lane, at a low priority, and its place in the quick lane is free again; where the slow lane is
+full it stays while nobody waits, and else is stopped and begun anew when the slow lane has a place.
+So a short query waits for other short queries only. In each lane those wait longest who ask most.
+
+All of it happens on one event loop: that of the service, or one of the pool's own.
+"""
+
+import asyncio
+import contextlib
 import json
 import math
 import os
-import queue
-import select
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Coroutine, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar, cast
 
 from ergaomnes import media, results
 from ergaomnes.engine import Answer
@@ -24,6 +36,8 @@ from ergaomnes.errors import (
     BadRequest,
     BuildFailed,
     Busy,
+    CallerLeft,
+    ErgaOmnesError,
     QueryCrashed,
     QueryMemory,
     QueryRefused,
@@ -31,149 +45,333 @@ from ergaomnes.errors import (
     QueryTimeout,
 )
 from ergaomnes.guard import Guarded, guarded
-from ergaomnes.reader import EXIT_MEMORY, FRAME, frame
+from ergaomnes.reader import BEAR, EXIT_MEMORY, FRAME, KILL, LOWER, NOTICE, ORDER, frame, read_frame
 from ergaomnes.settings import Settings
 
 _START_LIMIT = 120.0
+_END_LIMIT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_TICK = 0.01
+_ANSWERS_OF_A_READER = 10_000  # then it is replaced, so that what it gathers is let go
+
+# Whose answers differ each time, and what may hide such a function; to find too many does no harm.
+_UNREPEATABLE = re.compile(r"\b(?:NOW|RAND|UUID|STRUUID)\b|\\u", re.IGNORECASE)
 
 Head = dict[str, Any]
+Found = TypeVar("Found")
 
 
-class _DiedError(Exception):
-    """The process is gone; the argument is its return code."""
+class Caller:
+    """Who asks: places are shared among names, and the queries of one who leaves are ended.
+
+    Afterwards it knows which generations answered, and whether they would answer so again.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.left = False
+        self.generations: set[str] = set()
+        self.is_repeatable = True
+        self._jobs: set[_Job] = set()
+
+    def leave(self) -> None:
+        """End what is being done for this caller; to be called on the loop of the pool."""
+        self.left = True
+        for job in tuple(self._jobs):
+            if not job.done.done():
+                job.done.set_exception(CallerLeft())
 
 
-class _LateError(Exception):
-    """The deadline passed."""
+caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 
 
-class _Reader:
-    """One reader process and the two pipes to it."""
+class _Job:
+    """One query: what to send, who asked, and where it stands."""
 
-    def __init__(self, dump: Path, memory: int) -> None:
-        package = str(Path(__file__).resolve().parent.parent)
-        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-        self.process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "ergaomnes.reader", str(dump), str(memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-            bufsize=0,
-        )
-        self.quads = 0
-        # Held while somebody reads: a pipe closed under a reading thread may have its number
-        # given to another pipe, whose bytes that thread would take.
-        self._reading = threading.RLock()
+    __slots__ = ("again", "began", "caller", "done", "reader", "request")
 
-    def wait_until_ready(self) -> None:
-        """Wait for the dump to be loaded."""
-        try:
-            with self._reading:
-                head, _ = self._reply(time.monotonic() + _START_LIMIT)
-        except (_DiedError, _LateError) as error:
-            self.end()
-            raise BuildFailed(f"a reader process did not start ({error!r})") from None
-        if "error" in head:
-            self.end()
-            raise BuildFailed(f"a reader process cannot load the dump ({head['message']})")
-        self.quads = int(head["ready"])
+    def __init__(self, request: bytes, who: Caller, loop: asyncio.AbstractEventLoop) -> None:
+        self.request = request
+        self.caller = who
+        self.done: asyncio.Future[tuple[Head, bytes, str]] = loop.create_future()
+        self.began = loop.time()
+        self.reader: _Reader | None = None
+        self.again = False
 
-    def ask(self, request: Head, seconds: float) -> tuple[Head, bytes]:
-        """Give the reply to one request."""
-        deadline = time.monotonic() + seconds
-        with self._reading:
-            try:
-                left = memoryview(frame(request))
-                while left:
-                    left = left[_pipe(self.process.stdin).write(left) :]
-            except (OSError, ValueError):
-                raise _DiedError(self._return_code()) from None
-            return self._reply(deadline)
+
+class _Line:
+    """Those who wait, a row for each caller; the next is of the caller with the least at work."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._rows: dict[str, deque[_Job]] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def waiting(self) -> list[_Job]:
+        """List who is here."""
+        return [job for row in self._rows.values() for job in row]
+
+    def join(self, job: _Job) -> _Job | None:
+        """Take one in; give who has to go for it, which may be itself."""
+        row = self._rows.get(job.caller.name)
+        gone = None
+        if self._length >= self.limit:
+            greediest = max(self._rows.values(), key=len, default=deque[_Job]())
+            if len(greediest) <= (len(row) if row else 0) + 1:
+                return job
+            gone = greediest[-1]
+            self.leave(gone)
+        self._rows.setdefault(job.caller.name, deque()).append(job)
+        self._length += 1
+        return gone
+
+    def leave(self, job: _Job) -> bool:
+        """Let one go, if it waits here."""
+        row = self._rows.get(job.caller.name)
+        if not row or job not in row:
+            return False
+        row.remove(job)
+        self._length -= 1
+        if not row:
+            del self._rows[job.caller.name]
+        return True
+
+    def next(self, at_work: Mapping[str, int]) -> _Job:
+        """Take out who is next."""
+        name = min(self._rows, key=lambda one: at_work.get(one, 0))
+        row = self._rows.pop(name)
+        job = row.popleft()
+        self._length -= 1
+        if row:
+            self._rows[name] = row  # behind the others
+        return job
+
+
+class _Reader(asyncio.Protocol):
+    """The near end of one reader process."""
+
+    def __init__(self, pool: "Readers", nursery: "_Nursery", number: int) -> None:
+        self.pool = pool
+        self.nursery = nursery
+        self.number = number
+        self.pid = 0
+        self.job: _Job | None = None
+        self.is_low = False
+        self.is_doomed = False
+        self.answers = 0
+        self._transport: asyncio.WriteTransport | None = None
+        self._parts: list[bytes] = []
+        self._size = self._whole = self._head = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether both the process and the way to it are there."""
+        return bool(self.pid and self._transport)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+        if self.pid:
+            self.pool.welcome(self)
+
+    def born(self, pid: int) -> None:
+        """Take the news that the process is there."""
+        self.pid = pid
+        if self._transport:
+            self.pool.welcome(self)
+
+    def ask(self, job: _Job) -> None:
+        """Send a query."""
+        self.job, job.reader = job, self
+        assert self._transport is not None  # noqa: S101 - it is ready
+        self._transport.write(job.request)
+
+    def data_received(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if not self._whole and self._size >= FRAME.size:
+            head, body = FRAME.unpack_from(b"".join(self._parts))
+            self._head = FRAME.size + head
+            self._whole = self._head + body
+        if not self._whole or self._size < self._whole:
+            return
+        whole = b"".join(self._parts)
+        self._parts, self._size, self._whole = [], 0, 0
+        self.answers += 1
+        self.pool.answered(self, json.loads(whole[FRAME.size : self._head]), whole[self._head :])
 
     def end(self) -> None:
-        """Kill the process and let go of its pipes."""
-        self.process.kill()
-        self.process.wait()
-        with self._reading:
-            for pipe in (self.process.stdin, self.process.stdout):
-                _pipe(pipe).close()
+        """Have the process killed."""
+        self.is_doomed = True
+        self.nursery.order(KILL, self.number)
+        self.let_go()
 
-    def _reply(self, deadline: float) -> tuple[Head, bytes]:
-        head_length, body_length = FRAME.unpack(self._read(FRAME.size, deadline))
-        head: Head = json.loads(self._read(head_length, deadline))
-        return head, self._read(body_length, deadline)
+    def let_go(self) -> None:
+        """Close the way to the process."""
+        if self._transport:
+            self._transport.abort()
 
-    def _read(self, length: int, deadline: float) -> bytes:
-        pipe = _pipe(self.process.stdout)
-        if pipe.closed:
-            raise _DiedError(self._return_code())
-        descriptor = pipe.fileno()
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        parts = []
-        while length:
-            left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(math.ceil(left * 1000)):
-                raise _LateError
-            part = os.read(descriptor, min(length, 1 << 20))
-            if not part:
-                raise _DiedError(self._return_code())
-            parts.append(part)
-            length -= len(part)
-        return b"".join(parts)
 
-    def _return_code(self) -> int:
+class _Nursery:
+    """The near end of a process that holds one generation and bears the readers of it."""
+
+    def __init__(self, pool: "Readers", dump: Path, generation: str) -> None:
+        self.pool = pool
+        self.dump = dump
+        self.generation = generation
+        self.readers: dict[int, _Reader] = {}
+        self.quads = 0
+        self._numbers = count()
+        self._ours, theirs = socket.socketpair()
+        package = str(Path(__file__).resolve().parent.parent)
+        path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        memory = str(pool.settings.memory_limit)
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [sys.executable, "-m", "ergaomnes.reader", str(dump), memory],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+
+    def wait(self) -> None:
+        """Wait until the dump is loaded."""
+        self._ours.settimeout(_START_LIMIT)
         try:
-            return self.process.wait(timeout=1)
+            head, _ = read_frame(self._ours.makefile("rb"))
+        except (EOFError, OSError) as error:
+            self.close()
+            raise BuildFailed(f"the reader processes did not start ({error!r})") from None
+        if "error" in head:
+            self.close()
+            raise BuildFailed(f"the reader processes cannot load the dump ({head['message']})")
+        self.quads = int(head["ready"])
+        self._ours.settimeout(None)
+
+    def listen(self) -> None:
+        """Begin to take notices."""
+        asyncio.get_running_loop().add_reader(self._ours.fileno(), self._notice)
+
+    @property
+    def hale(self) -> int:
+        """How many readers live, or are being born, to go on living."""
+        return sum(not reader.is_doomed for reader in self.readers.values())
+
+    async def bear_up_to(self, wanted: int) -> None:
+        """Have readers born until there are as many as are wanted."""
+        while self.hale < wanted:
+            await self._bear()
+
+    async def _bear(self) -> None:
+        number = next(self._numbers)
+        reader = self.readers[number] = _Reader(self.pool, self, number)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.order(BEAR, number, theirs.fileno())
+        await asyncio.get_running_loop().create_unix_connection(lambda: reader, sock=ours)
+
+    def order(self, kind: int, number: int, *descriptors: int) -> None:
+        """Tell the process what to do."""
+        with contextlib.suppress(OSError):  # its end is noticed elsewhere
+            socket.send_fds(self._ours, [ORDER.pack(kind, number)], descriptors)
+
+    def _notice(self) -> None:
+        try:
+            notice = self._ours.recv(NOTICE.size)
+        except BlockingIOError:
+            return
+        except OSError:
+            notice = b""
+        if not notice:
+            self.deafen()
+            self.pool.bereaved(self)
+            return
+        kind, number, value = NOTICE.unpack(notice)
+        if reader := self.readers.get(number):
+            if kind == BEAR:
+                reader.born(value)
+            else:
+                del self.readers[number]
+                self.pool.lost(reader, value)
+
+    def deafen(self) -> None:
+        """Take no more notices."""
+        if self._ours.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._ours.fileno())
+
+    def close(self) -> None:
+        """End the process and all its readers, and wait for that."""
+        with contextlib.suppress(OSError):
+            self._ours.shutdown(socket.SHUT_RDWR)
+        self._ours.close()
+        try:
+            self.process.wait(_END_LIMIT)
         except subprocess.TimeoutExpired:
-            return 0
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None  # noqa: S101 - Popen was given PIPE
-    return stream
+            self.process.kill()
+            self.process.wait()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole answer, as it goes to the client."""
+    """A whole answer, as it goes to the client, and the generation that gave it."""
 
     body: bytes
     media_type: str
+    generation: str
 
 
 class Readers:
     """A pool of reader processes over one dump; also an engine.
 
-    At most `settings.readers` queries are worked on at a time; spares wait loaded, so that the
-    place of a killed reader is taken at once.
+    At most `settings.readers` queries are worked on in the quick lane and `slow_readers` in
+    the slow one; spares wait, so that the place of a killed reader is taken at once. Entered by
+    `async with` it works on the running loop, and its blocking methods are for other threads;
+    entered by `with` it has a loop of its own.
     """
 
-    def __init__(self, dump: Path, settings: Settings) -> None:
+    def __init__(
+        self,
+        dump: Path,
+        settings: Settings,
+        generation: str = "",
+        *,
+        slow_readers: int = 2,
+        quick_time: float = 0.05,
+    ) -> None:
         self.dump = dump
         self.settings = settings
-        self._free = threading.BoundedSemaphore(settings.readers)
-        self._idle: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
-        self._all: set[_Reader] = set()
-        self._lock = threading.Lock()
-        self._waiting = 0
-        self._closed = threading.Event()
+        self.slow_readers = slow_readers
+        self.quick_time = quick_time
         self.quads = 0
+        self._generation = generation
+        self._nursery: _Nursery | None = None
+        self._retired: set[_Nursery] = set()
+        self._idle: deque[_Reader] = deque()
+        self._quick: set[_Job] = set()
+        self._slow: set[_Job] = set()
+        self._line = _Line(settings.queue_limit)
+        self._slow_line = _Line(settings.queue_limit)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticking: asyncio.TimerHandle | None = None
+        self._stopped: Counter[str] = Counter()
+        self._moving = asyncio.Lock()
+        self._is_closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        starting = []
+        loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=loop.run_forever, daemon=True)
+        self._thread.start()
+        self._loop = loop
         try:
-            for _ in range(self.settings.readers + self.settings.spares):
-                starting.append(self._started())
-            for reader in starting:
-                reader.wait_until_ready()
-                self._idle.put(reader)
+            self._from_outside(self.__aenter__())
         except BuildFailed:
             self.close()
             raise
-        self.quads = starting[0].quads
         return self
 
     def __exit__(
@@ -184,19 +382,73 @@ class Readers:
     ) -> None:
         self.close()
 
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._take(await self._opened(self.dump, self._generation))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._is_closed = True
+        if self._ticking:
+            self._ticking.cancel()
+        for job in self._jobs():
+            self._finish(job, self._busy())
+        for task in self._tasks:
+            task.cancel()
+        nurseries = [*self._retired, *filter(None, (self._nursery,))]
+        self._nursery = None
+        for nursery in nurseries:
+            nursery.deafen()
+            for reader in nursery.readers.values():
+                reader.let_go()
+            await asyncio.to_thread(nursery.close)
+            nursery.readers.clear()
+
     def close(self) -> None:
         """End every reader; queries in progress are stopped."""
-        self._closed.set()
-        with self._lock:
-            readers, self._all = self._all, set()
-        for reader in readers:
-            reader.end()
+        if self._thread is None or self._loop is None:
+            return
+        self._from_outside(self.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._thread = None
+
+    @property
+    def generation(self) -> str:
+        """Name the generation that new queries are asked of."""
+        return self._generation
 
     @property
     def alive(self) -> int:
-        """How many reader processes there are."""
-        with self._lock:
-            return sum(reader.process.poll() is None for reader in self._all)
+        """How many reader processes of this generation are ready."""
+        return len(self.pids)
+
+    @property
+    def pids(self) -> list[int]:
+        """The reader processes of this generation."""
+        nursery = self._nursery
+        readers = tuple(nursery.readers.values()) if nursery else ()
+        return [one.pid for one in readers if one.pid and not one.is_doomed]
+
+    def counts(self) -> dict[str, int]:
+        """Count what is at work, what waits, and what was stopped so far."""
+        return {
+            "quick": len(self._quick),
+            "slow": len(self._slow),
+            "waiting": len(self._line) + len(self._slow_line),
+            "readers": self.alive,
+            **{f"stopped: {why}": number for why, number in self._stopped.items()},
+        }
+
+    def _jobs(self) -> list[_Job]:
+        waiting = (*self._line.waiting(), *self._slow_line.waiting())
+        return [*self._quick, *self._slow, *waiting]
 
     def guarded(self, text: str, graphs: str = "") -> Guarded:
         """Let a query pass by the limits of the settings, or raise what is wrong with it."""
@@ -221,64 +473,247 @@ class Readers:
         default_graphs: Sequence[str] = (),
         named_graphs: Sequence[str] = (),
     ) -> Reply:
+        """Answer from another thread than that of the loop; otherwise as `replied`."""
+        request = self._request(asked, written_as, default_graphs, named_graphs)
+        return self._from_outside(self._replied(asked, written_as, request, caller.get()))
+
+    async def replied(
+        self,
+        asked: Guarded,
+        written_as: media.Format,
+        *,
+        default_graphs: Sequence[str] = (),
+        named_graphs: Sequence[str] = (),
+    ) -> Reply:
         """Answer one guarded query in the format asked for, or raise what stopped it."""
-        request = {
-            "query": asked.text,
-            "media_type": written_as.media_type,
-            "default": list(default_graphs),
-            "named": list(named_graphs),
-            "dataset": bool(asked.graphs or asked.named_graphs),
-            "rows": self.settings.row_limit,
-            "bytes": self.settings.answer_limit,
-            "seconds": self.settings.time_limit,
-        }
-        self._take_a_place()
-        try:
-            head, body = self._ask(request)
-        finally:
-            self._free.release()
+        request = self._request(asked, written_as, default_graphs, named_graphs)
+        return await self._replied(asked, written_as, request, caller.get())
+
+    async def move(self, dump: Path, generation: str) -> None:
+        """Answer from another dump from now on; what is being worked on ends as it began."""
+        async with self._moving:
+            if generation == self._generation and dump == self.dump:
+                return
+            nursery = await self._opened(dump, generation)
+            self.dump, self._generation = dump, generation
+            self._take(nursery)
+
+    def _request(
+        self,
+        asked: Guarded,
+        written_as: media.Format,
+        default_graphs: Sequence[str],
+        named_graphs: Sequence[str],
+    ) -> bytes:
+        return frame(
+            {
+                "query": asked.text,
+                "media_type": written_as.media_type,
+                "default": list(default_graphs),
+                "named": list(named_graphs),
+                "dataset": bool(asked.graphs or asked.named_graphs),
+                "rows": self.settings.row_limit,
+                "bytes": self.settings.answer_limit,
+                "seconds": self.settings.time_limit,
+            }
+        )
+
+    async def _replied(
+        self, asked: Guarded, written_as: media.Format, request: bytes, who: Caller | None
+    ) -> Reply:
+        who = who or Caller()
+        head, body, generation = await self._asked(request, who)
+        who.generations.add(generation)
+        if _UNREPEATABLE.search(asked.text):
+            who.is_repeatable = False
         if "error" in head:
             self._raise(head, written_as)
-        return Reply(body, written_as.media_type)
+        return Reply(body, written_as.media_type, generation)
 
-    def _take_a_place(self) -> None:
-        if self._free.acquire(blocking=False):
-            return
-        with self._lock:
-            if self._waiting >= self.settings.queue_limit:
-                raise self._busy()
-            self._waiting += 1
+    async def _asked(self, request: bytes, who: Caller) -> tuple[Head, bytes, str]:
+        if who.left:
+            raise CallerLeft
+        assert self._loop is not None  # noqa: S101 - it was entered
+        job = _Job(request, who, self._loop)
+        who._jobs.add(job)
         try:
-            if not self._free.acquire(timeout=self.settings.time_limit):
-                raise self._busy()
+            self._join(self._line, job)
+            self._dispatch()
+            return await job.done
         finally:
-            with self._lock:
-                self._waiting -= 1
+            who._jobs.discard(job)
+            self._withdraw(job)
 
-    def _ask(self, request: Head) -> tuple[Head, bytes]:
-        try:
-            reader = self._idle.get(timeout=self.settings.time_limit)
-        except queue.Empty:
-            raise self._busy() from None
-        try:
-            head, body = reader.ask(request, self.settings.time_limit)
-        except _LateError:
+    # the lanes
+
+    def _join(self, line: _Line, job: _Job) -> None:
+        if (
+            line is self._line
+            and not line
+            and self._idle
+            and len(self._quick) < self.settings.readers
+        ):
+            self._run(job, self._quick)
+        elif gone := line.join(job):
+            self._finish(gone, self._busy())
+
+    def _dispatch(self) -> None:
+        """Fill the free places of both lanes."""
+        if self._is_closed:
+            return
+        while self._line and self._idle and len(self._quick) < self.settings.readers:
+            self._run(self._line.next(_at_work(self._quick)), self._quick)
+        while self._slow_line and self._idle and len(self._slow) < self.slow_readers:
+            self._run(self._slow_line.next(_at_work(self._slow)), self._slow)
+
+    def _run(self, job: _Job, lane: set[_Job]) -> None:
+        assert self._loop is not None  # noqa: S101 - it was entered
+        lane.add(job)
+        job.began = self._loop.time()
+        reader = self._idle.pop()
+        if lane is self._slow:
+            self._lower(reader)
+        reader.ask(job)
+        if self._ticking is None:
+            self._ticking = self._loop.call_later(_TICK, self._tick)
+
+    def _tick(self) -> None:
+        """Stop what is late, move what is long, and send away who has waited in vain."""
+        assert self._loop is not None  # noqa: S101 - it was entered
+        now = self._loop.time()
+        for job in tuple(self._quick | self._slow):
+            if now - job.began > self.settings.time_limit:
+                self._finish(job, QueryTimeout(self.settings.time_limit))
+        for job in (*self._line.waiting(), *self._slow_line.waiting()):
+            if now - job.began > self.settings.time_limit:
+                self._finish(job, self._busy())
+        self._move_on(now)
+        self._dispatch()
+        is_needed = self._quick or self._slow or self._line or self._slow_line
+        self._ticking = self._loop.call_later(_TICK, self._tick) if is_needed else None
+
+    def _move_on(self, now: float) -> None:
+        """Take the long queries out of the quick lane: for good, or for those who wait."""
+        long = [job for job in self._quick if now - job.began > self.quick_time]
+        long.sort(key=lambda job: job.began)
+        while long and not self._slow_line and len(self._slow) < self.slow_readers:
+            at_work = _at_work(self._slow)
+            job = min(long, key=lambda one: at_work.get(one.caller.name, 0))
+            long.remove(job)
+            self._quick.discard(job)
+            self._slow.add(job)
+            if job.reader:
+                self._lower(job.reader)
+        lacking = len(self._quick) + len(self._line) - self.settings.readers
+        for job in long[: -lacking - 1 : -1] if lacking > 0 else ():  # the youngest lose least
+            self._release(job)
+            self._put_off(job)
+
+    def _put_off(self, job: _Job) -> None:
+        """Let a job begin anew in the slow lane."""
+        assert self._loop is not None  # noqa: S101 - it was entered
+        job.began = self._loop.time()
+        self._join(self._slow_line, job)
+
+    def _lower(self, reader: _Reader) -> None:
+        if not reader.is_low:
+            reader.is_low = True
+            reader.nursery.order(LOWER, reader.number)
+
+    def _finish(self, job: _Job, error: ErgaOmnesError) -> None:
+        """Tell the asker that there will be no answer, and end the work."""
+        self._stopped[error.slug] += 1
+        if not job.done.done():
+            job.done.set_exception(error)
+        self._withdraw(job)
+
+    def _withdraw(self, job: _Job) -> None:
+        """Stop what is still done for a job."""
+        if job.reader:
+            self._release(job)
+            self._dispatch()
+        elif not self._line.leave(job):
+            self._slow_line.leave(job)
+
+    def _release(self, job: _Job) -> None:
+        """Take a job out of its lane and kill its reader."""
+        reader, job.reader = job.reader, None
+        self._quick.discard(job)
+        self._slow.discard(job)
+        if reader:
+            reader.job = None
             self._replace(reader)
-            raise QueryTimeout(self.settings.time_limit) from None
-        except _DiedError as death:
-            self._replace(reader)
-            raise self._cause(int(death.args[0])) from None
-        if head.get("error") == "memory":
+
+    # what the readers tell
+
+    def welcome(self, reader: _Reader) -> None:
+        """Take in a reader that is ready."""
+        if reader.nursery is self._nursery:
+            self._idle.append(reader)
+            self._dispatch()
+
+    def answered(self, reader: _Reader, head: Head, body: bytes) -> None:
+        """Pass an answer on, and give the reader the next query."""
+        job, reader.job = reader.job, None
+        if job is not None:
+            job.reader = None
+            self._quick.discard(job)
+            self._slow.discard(job)
+            if not job.done.done():
+                job.done.set_result((head, body, reader.nursery.generation))
+        if (
+            reader.is_low
+            or head.get("error") == "memory"
+            or reader.answers >= _ANSWERS_OF_A_READER
+            or reader.nursery is not self._nursery
+        ):
             self._replace(reader)
         else:
-            self._idle.put(reader)
-        return head, body
+            self._idle.append(reader)
+        if self._line or self._slow_line:
+            self._dispatch()
 
-    def _cause(self, return_code: int) -> Exception:
+    def lost(self, reader: _Reader, exit_code: int | None) -> None:
+        """Take the news that a reader is dead; no exit code means that its nursery is, too."""
+        reader.let_go()
+        if reader.is_doomed:
+            return
+        with contextlib.suppress(ValueError):
+            self._idle.remove(reader)
+        job, reader.job = reader.job, None
+        if job is not None:
+            job.reader = None
+            self._quick.discard(job)
+            self._slow.discard(job)
+            # Somebody else's doing, or the system is short of memory: once more will tell.
+            if exit_code in (None, -signal.SIGKILL) and not job.again:
+                job.again = True
+                self._put_off(job)
+            else:
+                self._finish(job, self._cause(exit_code or 0))
+        if exit_code is not None:
+            self._replace(reader)
+        self._dispatch()
+
+    def bereaved(self, nursery: _Nursery) -> None:
+        """Take the news that a nursery is dead, and its readers with it."""
+        readers = tuple(nursery.readers.values())
+        nursery.readers.clear()
+        is_current = nursery is self._nursery
+        if is_current:
+            self._nursery = None
+        for reader in readers:
+            self.lost(reader, None)
+        self._retired.discard(nursery)
+        self._spawn(asyncio.to_thread(nursery.close))
+        if is_current:
+            self._spawn(self._renew())
+
+    def _cause(self, exit_code: int) -> ErgaOmnesError:
         # A failed allocation aborts; SIGKILL that is not ours is the system short of memory.
-        if return_code in (-signal.SIGABRT, -signal.SIGKILL, EXIT_MEMORY):
+        if exit_code in (-signal.SIGABRT, -signal.SIGKILL, EXIT_MEMORY):
             return QueryMemory(self.settings.memory_limit)
-        if return_code == -signal.SIGXCPU:
+        if exit_code == -signal.SIGXCPU:
             return QueryTimeout(self.settings.time_limit)
         return QueryCrashed()
 
@@ -300,31 +735,79 @@ class Readers:
             case _:
                 raise BadRequest(f"The engine does not do this: {head['message']}.")
 
-    def _started(self) -> _Reader:
-        reader = _Reader(self.dump, self.settings.memory_limit)
-        with self._lock:
-            self._all.add(reader)
-        return reader
+    # the processes
+
+    async def _opened(self, dump: Path, generation: str) -> _Nursery:
+        """Start the processes over a dump, and wait until they are there."""
+        nursery = await asyncio.to_thread(_Nursery, self, dump, generation)
+        await asyncio.to_thread(nursery.wait)
+        nursery.listen()
+        await nursery.bear_up_to(self._wanted)
+        while not all(reader.is_ready for reader in nursery.readers.values()):
+            await asyncio.sleep(_TICK)
+        if not nursery.readers:
+            raise BuildFailed("the reader processes ended as they began")
+        return nursery
+
+    @property
+    def _wanted(self) -> int:
+        return self.settings.readers + self.slow_readers + self.settings.spares
+
+    def _take(self, nursery: _Nursery) -> None:
+        """Ask these readers from now on; the others end when they have answered."""
+        old, self._nursery = self._nursery, nursery
+        self.quads = nursery.quads
+        self._idle.clear()
+        self._idle.extend(one for one in nursery.readers.values() if one.is_ready)
+        self._spawn(nursery.bear_up_to(self._wanted))
+        if old is not None:
+            self._retired.add(old)
+            self._retire(old)
+        self._dispatch()
+
+    def _retire(self, nursery: _Nursery) -> None:
+        """End the processes of a past generation when none is at work."""
+        if nursery in self._retired and not any(one.job for one in nursery.readers.values()):
+            self._retired.discard(nursery)
+            nursery.deafen()
+            for reader in nursery.readers.values():
+                reader.let_go()
+            self._spawn(asyncio.to_thread(nursery.close))
 
     def _replace(self, reader: _Reader) -> None:
-        with self._lock:
-            self._all.discard(reader)
+        """End a reader, and have another born in its place."""
         reader.end()
-        threading.Thread(target=self._start_another, daemon=True).start()
+        if self._is_closed:
+            return
+        if reader.nursery is self._nursery:
+            self._spawn(self._nursery.bear_up_to(self._wanted))
+        else:
+            self._retire(reader.nursery)
 
-    def _start_another(self) -> None:
+    async def _renew(self) -> None:
+        """Start the processes anew, until it works."""
         pause = _FIRST_PAUSE
-        while not self._closed.is_set():
-            reader = self._started()
+        while not self._is_closed and self._nursery is None:
             try:
-                reader.wait_until_ready()
+                nursery = await self._opened(self.dump, self._generation)
             except (BuildFailed, OSError):
-                with self._lock:
-                    self._all.discard(reader)
-                self._closed.wait(pause)
+                await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
-            self._idle.put(reader)
-            break
-        if self._closed.is_set():
-            self.close()
+            self._take(nursery)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._is_closed:
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _from_outside(self, work: Coroutine[Any, Any, Found]) -> Found:
+        assert self._loop is not None  # noqa: S101 - it was entered
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+def _at_work(lane: set[_Job]) -> Counter[str]:
+    return Counter(job.caller.name for job in lane)
