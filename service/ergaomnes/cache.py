@@ -17,7 +17,7 @@ import ipaddress
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -56,11 +56,6 @@ class Kept:
     etag: bytes
     body: bytes
 
-    @property
-    def size(self) -> int:
-        """How much room it takes, about."""
-        return len(self.body) + sum(len(name) + len(value) for name, value in self.fields)
-
 
 class Shelf:
     """Answers by their keys, those that were asked for last; never more bytes than its limit."""
@@ -68,7 +63,7 @@ class Shelf:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
-        self._kept: OrderedDict[Key, Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Kept, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -76,9 +71,10 @@ class Shelf:
     def get(self, key: Key) -> Kept | None:
         """Give the answer kept under a key."""
         found = self._kept.get(key)
-        if found is not None:
-            self._kept.move_to_end(key)
-        return found
+        if found is None:
+            return None
+        self._kept.move_to_end(key)
+        return found[0]
 
     def put(self, key: Key, answer: Kept) -> bool:
         """Keep an answer if it is small enough; the oldest go for it."""
@@ -86,7 +82,7 @@ class Shelf:
         if size * _KEPT_PART > self.limit:
             return False
         self.drop(key)
-        self._kept[key] = answer
+        self._kept[key] = answer, size
         self.size += size
         while self.size > self.limit:
             self.drop(next(iter(self._kept)))
@@ -95,7 +91,7 @@ class Shelf:
     def drop(self, key: Key) -> None:
         """Forget one."""
         if (old := self._kept.pop(key, None)) is not None:
-            self.size -= _room(key, old)
+            self.size -= old[1]
 
 
 class Cache:
@@ -286,10 +282,10 @@ async def _send(answer: Kept, method: str, fields: dict[bytes, bytes], send: Sen
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def _fields(headers: Fields) -> dict[bytes, bytes]:
     """Give the fields of a request by name; what is sent in several lines is one list."""
     fields = dict(headers)
-    if len(fields) != sum(1 for _ in headers):
+    if len(fields) != len(headers):
         fields = {}
         for name, value in headers:
             fields[name] = fields[name] + b", " + value if name in fields else value
@@ -348,7 +344,14 @@ def _matches(asked: bytes, etag: bytes) -> bool:
 
 
 def _room(key: Key, answer: Kept) -> int:
-    return answer.size + sum(len(part) for part in key if isinstance(part, bytes)) + _OVERHEAD
+    """Reckon what an answer takes, with all that is kept of it."""
+    size = len(answer.body) + _OVERHEAD
+    for name, value in answer.fields:
+        size += len(name) + len(value)
+    for part in key:
+        if isinstance(part, bytes):
+            size += len(part)
+    return size
 
 
 def _spooled(body: bytes) -> BinaryIO:

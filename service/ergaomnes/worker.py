@@ -197,7 +197,7 @@ class _Reader(asyncio.Protocol):
             self._whole = self._head + body
         if not self._whole or self._size < self._whole:
             return
-        whole = b"".join(self._parts)
+        whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self._parts, self._size, self._whole = [], 0, 0
         self.answers += 1
         self.pool.answered(self, json.loads(whole[FRAME.size : self._head]), whole[self._head :])
@@ -505,16 +505,17 @@ class Readers:
         default_graphs: Sequence[str],
         named_graphs: Sequence[str],
     ) -> bytes:
+        limits = self.settings
         return frame(
             {
                 "query": asked.text,
                 "media_type": written_as.media_type,
-                "default": list(default_graphs),
-                "named": list(named_graphs),
+                "default": default_graphs,
+                "named": named_graphs,
                 "dataset": bool(asked.graphs or asked.named_graphs),
-                "rows": self.settings.row_limit,
-                "bytes": self.settings.answer_limit,
-                "seconds": self.settings.time_limit,
+                "rows": limits.row_limit,
+                "bytes": limits.answer_limit,
+                "seconds": limits.time_limit,
             }
         )
 

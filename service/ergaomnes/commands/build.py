@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ergaomnes.build import Built, current, write_dump
+from ergaomnes.build import Built, current, publish, write_dump
 from ergaomnes.build import build as make
 from ergaomnes.settings import Settings
 
@@ -22,9 +22,11 @@ def build(
     """Build the store: load the facts, run the rules, write the dump.
 
     Nobody needs to: every command builds the store by itself when the packaged facts have changed.
+    A running service moves to the store at once.
     """
     settings = Settings.from_environment()
     built = make(settings, again=True) if again else current(settings)
+    publish(settings, built)
     if dump is not None:
         write_dump(built, dump)
     typer.echo(_report(built))
