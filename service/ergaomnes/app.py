@@ -21,7 +21,7 @@ from ergaomnes import __version__, media
 from ergaomnes.cache import Cache
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.errors import ErgaOmnesError, OurFault
-from ergaomnes.generations import Watch, first
+from ergaomnes.generations import Begun, Watch, begin
 from ergaomnes.judging import Judges
 from ergaomnes.routes import queries, sparql, validation
 from ergaomnes.settings import Settings
@@ -35,10 +35,9 @@ EXPOSED = ("Content-Location", "Link", "Retry-After")
 _RESERVED = ("type", "title", "status", "detail", "instance")
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     """Make the service; its reader processes live as long as it does."""
-    generation = first(settings)
-    readers = Readers(generation.dump, settings, generation.name)
+    generation, readers = begun or begin(settings)
     judges = Judges(generation.dump, settings)
 
     @asynccontextmanager

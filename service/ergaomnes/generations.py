@@ -41,6 +41,17 @@ def first(settings: Settings) -> Generation:
     return _of(built)
 
 
+Begun = tuple[Generation, Readers]
+
+
+def begin(settings: Settings) -> Begun:
+    """Find what to serve, and have its readers load it while the service is put together."""
+    generation = first(settings)
+    readers = Readers(generation.dump, settings, generation.name)
+    readers.begin()
+    return generation, readers
+
+
 class Watch:
     """Moves a pool to whatever is published, and keeps the store it reads from being removed.
 

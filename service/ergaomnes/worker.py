@@ -347,6 +347,7 @@ class Readers:
         self.quick_time = quick_time
         self.quads = 0
         self._generation = generation
+        self._begun: _Nursery | None = None
         self._nursery: _Nursery | None = None
         self._retired: set[_Nursery] = set()
         self._idle: deque[_Reader] = deque()
@@ -384,8 +385,16 @@ class Readers:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._take(await self._opened(self.dump, self._generation))
+        self.begin()
+        begun, self._begun = self._begun, None
+        assert begun is not None  # noqa: S101 - it has just begun
+        self._take(await self._ready(begun))
         return self
+
+    def begin(self) -> None:
+        """Start to load the dump already, beside what else is to be done before entering."""
+        if self._begun is None:
+            self._begun = _Nursery(self, self.dump, self._generation)
 
     async def __aexit__(
         self,
@@ -740,7 +749,9 @@ class Readers:
 
     async def _opened(self, dump: Path, generation: str) -> _Nursery:
         """Start the processes over a dump, and wait until they are there."""
-        nursery = await asyncio.to_thread(_Nursery, self, dump, generation)
+        return await self._ready(await asyncio.to_thread(_Nursery, self, dump, generation))
+
+    async def _ready(self, nursery: _Nursery) -> _Nursery:
         await asyncio.to_thread(nursery.wait)
         nursery.listen()
         await nursery.bear_up_to(self._wanted)

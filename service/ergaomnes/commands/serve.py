@@ -1,13 +1,13 @@
 """`ergaomnes serve`: SPARQL and the questions over HTTP."""
 
+import importlib
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 import uvicorn
 
-from ergaomnes.app import create_app
-from ergaomnes.build import current
+from ergaomnes.generations import begin
 from ergaomnes.settings import Settings
 
 
@@ -42,8 +42,15 @@ def serve(
         memory_limit=settings.memory_limit if memory_limit is None else memory_limit * 2**20,
     )
     settings.check()
-    if settings.dump is None:
-        # Built before anything listens, so that a fault is a sentence and no traceback.
-        settings = replace(settings, dump=current(settings).dump)
+    # Built before anything listens, so that a fault is a sentence and no traceback; and loaded by
+    # the readers while this process loads what the service is made of, which takes as long.
+    begun = begin(settings)
+    create_app = importlib.import_module("ergaomnes.app").create_app
     typer.echo(f"Serving on http://{settings.host}:{settings.port}/ (Ctrl-C ends it)", err=True)
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_level="warning")
+    uvicorn.run(
+        create_app(settings, begun),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+    )
