@@ -72,7 +72,7 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     made.add_exception_handler(RequestValidationError, _unprocessable)
     made.add_exception_handler(Exception, _fault)
     catalogue = Catalogue(shipped().queries, prefixes())
-    in_thread = _runner(settings)
+    in_thread = _runner(readers)
     made.include_router(sparql.router(readers, prefixes()["graph"], in_thread))
     made.include_router(queries.router(readers, catalogue, in_thread))
     made.include_router(validation.router(judges))
@@ -80,12 +80,12 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     return made
 
 
-def _runner(settings: Settings) -> Callable[[Callable[[], Any]], Any]:
+def _runner(readers: Readers) -> Callable[[Callable[[], Any]], Any]:
     """Give what runs a blocking call beside the event loop, on threads of the pool's own.
 
     There is one for each query that may be worked on or wait, and some to say that all are busy.
     """
-    limiter = anyio.CapacityLimiter(settings.readers + settings.queue_limit + 8)
+    limiter = anyio.CapacityLimiter(readers.places + 16)
     return functools.partial(anyio.to_thread.run_sync, limiter=limiter)
 
 

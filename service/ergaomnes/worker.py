@@ -1,6 +1,6 @@
 """Ask reader processes that can be killed: the only hard limit an engine without one can have.
 
-Queries run in two lanes. Each begins in the quick one. What outlives `quick_time` moves on to the
+Queries run in two lanes. Each begins in the quick one. What works for `quick_time` moves on to the
 slow lane, at a low priority, and its place in the quick lane is free again; where the slow lane is
 full it stays while nobody waits, and else is stopped and begun anew when the slow lane has a place.
 So a short query waits for other short queries only. In each lane those wait longest who ask most.
@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Coroutine, Mapping, Sequence
 from contextvars import ContextVar
@@ -28,7 +29,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, cast
 
-from ergaomnes import media, results
+from ergaomnes import errors, media, results
 from ergaomnes.engine import Answer
 from ergaomnes.errors import (
     AnswerTooLarge,
@@ -52,6 +53,8 @@ _START_LIMIT = 120.0
 _END_LIMIT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _TICK = 0.01
+_HASTE = 5  # while somebody waits, a query is a long one that much sooner
+_SHORT = 1500  # characters that the guard reads within about two milliseconds
 _ANSWERS_OF_A_READER = 10_000  # then it is replaced, so that what it gathers is let go
 
 # Whose answers differ each time, and what may hide such a function; to find too many does no harm.
@@ -88,13 +91,13 @@ caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 class _Job:
     """One query: what to send, who asked, and where it stands."""
 
-    __slots__ = ("again", "began", "caller", "done", "reader", "request")
+    __slots__ = ("again", "asked", "began", "caller", "done", "reader", "request")
 
     def __init__(self, request: bytes, who: Caller, loop: asyncio.AbstractEventLoop) -> None:
         self.request = request
         self.caller = who
         self.done: asyncio.Future[tuple[Head, bytes, str]] = loop.create_future()
-        self.began = loop.time()
+        self.asked = self.began = loop.time()
         self.reader: _Reader | None = None
         self.again = False
 
@@ -162,6 +165,7 @@ class _Reader(asyncio.Protocol):
         self.is_low = False
         self.is_doomed = False
         self.answers = 0
+        self._worked_before = 0.0
         self._transport: asyncio.WriteTransport | None = None
         self._parts: list[bytes] = []
         self._size = self._whole = self._head = 0
@@ -185,8 +189,16 @@ class _Reader(asyncio.Protocol):
     def ask(self, job: _Job) -> None:
         """Send a query."""
         self.job, job.reader = job, self
+        self._worked_before = _processor_time(self.pid)
         assert self._transport is not None  # noqa: S101 - it is ready
         self._transport.write(job.request)
+
+    def worked(self) -> float:
+        """Give the processor time the query at hand has taken, in seconds.
+
+        On a busy machine a short query may last long, and is a short one still.
+        """
+        return _processor_time(self.pid) - self._worked_before
 
     def data_received(self, data: bytes) -> None:
         self._parts.append(data)
@@ -434,6 +446,11 @@ class Readers:
         return self._generation
 
     @property
+    def places(self) -> int:
+        """How many queries may be worked on or wait, in both lanes."""
+        return self.settings.readers + self.slow_readers + 2 * self.settings.queue_limit
+
+    @property
     def alive(self) -> int:
         """How many reader processes of this generation are ready."""
         return len(self.pids)
@@ -465,6 +482,22 @@ class Readers:
         return guarded(
             text, length_limit=limits.query_limit, depth_limit=limits.depth_limit, graphs=graphs
         )
+
+    async def checked(self, text: str, graphs: str = "") -> Guarded:
+        """As `guarded`, for the running loop: what would take long is read in a reader process."""
+        if len(text) <= _SHORT or len(text) > self.settings.query_limit:
+            return self.guarded(text, graphs)
+        limits = {
+            "length_limit": self.settings.query_limit,
+            "depth_limit": self.settings.depth_limit,
+            "graphs": graphs,
+        }
+        request = {"check": text, "limits": limits, "seconds": self.settings.time_limit}
+        head, _, _ = await self._asked(frame(request), caller.get() or Caller())
+        if "raised" in head:
+            raise _error(head)
+        form, plain, named = head["guarded"]
+        return Guarded(text, form, tuple(plain), tuple(named))
 
     def query(self, text: str) -> Answer:
         """Answer one query in terms of our own."""
@@ -595,7 +628,7 @@ class Readers:
             if now - job.began > self.settings.time_limit:
                 self._finish(job, QueryTimeout(self.settings.time_limit))
         for job in (*self._line.waiting(), *self._slow_line.waiting()):
-            if now - job.began > self.settings.time_limit:
+            if now - job.asked > self.settings.time_limit:
                 self._finish(job, self._busy())
         self._move_on(now)
         self._dispatch()
@@ -604,7 +637,12 @@ class Readers:
 
     def _move_on(self, now: float) -> None:
         """Take the long queries out of the quick lane: for good, or for those who wait."""
-        long = [job for job in self._quick if now - job.began > self.quick_time]
+        enough = self.quick_time / (_HASTE if self._line else 1)
+        long = [
+            job
+            for job in self._quick
+            if now - job.began > enough and job.reader and job.reader.worked() > enough
+        ]
         long.sort(key=lambda job: job.began)
         while long and not self._slow_line and len(self._slow) < self.slow_readers:
             at_work = _at_work(self._slow)
@@ -617,13 +655,7 @@ class Readers:
         lacking = len(self._quick) + len(self._line) - self.settings.readers
         for job in long[: -lacking - 1 : -1] if lacking > 0 else ():  # the youngest lose least
             self._release(job)
-            self._put_off(job)
-
-    def _put_off(self, job: _Job) -> None:
-        """Let a job begin anew in the slow lane."""
-        assert self._loop is not None  # noqa: S101 - it was entered
-        job.began = self._loop.time()
-        self._join(self._slow_line, job)
+            self._join(self._slow_line, job)
 
     def _lower(self, reader: _Reader) -> None:
         if not reader.is_low:
@@ -698,7 +730,7 @@ class Readers:
             # Somebody else's doing, or the system is short of memory: once more will tell.
             if exit_code in (None, -signal.SIGKILL) and not job.again:
                 job.again = True
-                self._put_off(job)
+                self._join(self._slow_line, job)
             else:
                 self._finish(job, self._cause(exit_code or 0))
         if exit_code is not None:
@@ -823,3 +855,20 @@ class Readers:
 
 def _at_work(lane: set[_Job]) -> Counter[str]:
     return Counter(job.caller.name for job in lane)
+
+
+def _processor_time(pid: int) -> float:
+    """Give the processor time of a process; where it cannot be told, as if it had never rested."""
+    try:
+        # The clock of another process, https://man7.org/linux/man-pages/man3/clock_getcpuclockid.3.html
+        return time.clock_gettime((~pid << 3) | 2)
+    except OSError:
+        return time.monotonic()
+
+
+def _error(head: Head) -> ErgaOmnesError:
+    """Build an error anew that was raised in a reader process."""
+    kind: type[ErgaOmnesError] = getattr(errors, head["raised"])
+    error = kind.__new__(kind, head["said"])
+    error.__dict__.update(head["holds"])
+    return error
