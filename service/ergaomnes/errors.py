@@ -5,6 +5,7 @@ ErgaOmnesError
 │   ├── UnknownQuestion
 │   ├── UnknownRule
 │   ├── UnknownGraph
+│   ├── UnknownThing
 │   └── NoSuchFile
 ├── BadRequest                  400
 │   ├── MissingQuery
@@ -177,6 +178,21 @@ class UnknownGraph(NotFound):
             f"There is no graph called “{name}”.",
             remedy=did_you_mean(near),
             name=name,
+            near=tuple(near),
+        )
+
+
+class UnknownThing(NotFound):
+    """Nothing is said of the thing with this address."""
+
+    slug = "unknown-thing"
+    title = "Nothing is known under this address"
+
+    def __init__(self, iri: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The graph says nothing of <{iri}>.",
+            remedy=did_you_mean(near),
+            iri=iri,
             near=tuple(near),
         )
 

@@ -14,7 +14,7 @@ from typing import IO
 
 from pyoxigraph import BlankNode, Literal, NamedNode, Triple
 
-from ergaomnes.engine import Iri
+from ergaomnes.engine import Iri, Table
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import Prefixes
 
@@ -31,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _ID, _LANGUAGE = "@id", "@language"
 _ALIASES = {"id": _ID, "type": "@type"}
 
-_DECLARED = """
+DECLARED = """
 PREFIX owl: <http://www.w3.org/2002/07/owl#>
 PREFIX sh: <http://www.w3.org/ns/shacl#>
 SELECT ?property ?holds
@@ -96,30 +96,42 @@ class Context:
 
 def context(triples: Iterable[Triple], engine: EmbeddedEngine, prefixes: Prefixes) -> Context:
     """Make the context for a graph: what the ontology and shapes declare, else what is seen."""
-    declared: dict[str, set[str]] = defaultdict(set)
-    for row in engine.select(_DECLARED):
-        subject, holds = row["property"], row["holds"]
-        if isinstance(subject, Iri):
-            declared[subject.value].add(holds.value if isinstance(holds, Iri) else _ID)
     seen: dict[str, set[str]] = defaultdict(set)
     classes: set[str] = set()
     for triple in triples:
         seen[triple.predicate.value].add(_form(triple.object))
         if triple.predicate.value == _TYPE and isinstance(triple.object, NamedNode):
             classes.add(triple.object.value)
-    seen.pop(_TYPE, None)
+    return context_of(seen, classes, engine.select(DECLARED), prefixes)
+
+
+def context_of(
+    seen: Mapping[str, set[str]], classes: set[str], declarations: Table, prefixes: Prefixes
+) -> Context:
+    """Make the context from the datatypes seen (`@id` is no datatype) and the rows of DECLARED."""
+    declared: dict[str, set[str]] = defaultdict(set)
+    for row in declarations:
+        subject, holds = row["property"], row["holds"]
+        if isinstance(subject, Iri):
+            declared[subject.value].add(holds.value if isinstance(holds, Iri) else _ID)
+    used = {iri: held for iri, held in seen.items() if iri != _TYPE}
     forms = {}
-    for iri in seen | declared:
-        held = declared.get(iri) or seen[iri]
+    for iri in used | declared:
+        held = declared.get(iri) or used[iri]
         only = next(iter(held)) if len(held) == 1 else ""
         if only and only not in _PLAIN:
             forms[iri] = _LANGUAGE if only == _LANG_STRING else only
-    return Context(prefixes, _names(set(seen) | classes, prefixes["erga"], prefixes), forms)
+    return Context(prefixes, _names(set(used) | classes, prefixes["erga"], prefixes), forms)
 
 
-def write_document(triples: Iterable[Triple], names: Context, out: IO[bytes]) -> None:
-    """Write a graph whose triples stand sorted by subject, a record at a time."""
-    out.write(b'{\n"@context": "' + CONTEXT.encode() + b'",\n"@graph": [')
+def write_document(
+    triples: Iterable[Triple], names: Context, out: IO[bytes], address: str = CONTEXT
+) -> None:
+    """Write a graph whose triples stand sorted by subject, a record at a time.
+
+    `address` is where the context is found from the document.
+    """
+    out.write(b'{\n"@context": ' + json.dumps(address).encode() + b',\n"@graph": [')
     for number, record in enumerate(_records(triples, names)):
         out.write(b",\n" if number else b"\n")
         out.write(json.dumps(record, ensure_ascii=False, indent=1).encode())
