@@ -30,6 +30,7 @@ import pyoxigraph as ox
 from ergaomnes import media
 from ergaomnes.errors import ErgaOmnesError
 from ergaomnes.guard import guarded
+from ergaomnes.terms import prefixes
 
 FRAME = struct.Struct(">II")
 ORDER = struct.Struct(">BI")  # what to do, and the number of the reader
@@ -48,6 +49,14 @@ _LIBC = ctypes.CDLL(None)
 
 _XML = (media.SPARQL_XML.media_type, media.RDF_XML.media_type)
 _JSON_ROW = re.compile(rb'"(?:[^"\\]|\\.)*+"|([\[,]\{)')
+# What begins a graph, and how prefixes are declared in it.
+_IN_TURTLE = re.compile(rb"(?:@prefix .*\n)*"), re.compile(rb"@prefix ([^:]*):.*\n")
+_IN_XML = re.compile(rb"<\?xml.*\n<rdf:RDF[^>]*>"), re.compile(rb' xmlns:([^=]+)="[^"]*"')
+_DECLARING = {
+    media.TURTLE.media_type: _IN_TURTLE,
+    media.TRIG.media_type: _IN_TURTLE,
+    media.RDF_XML.media_type: _IN_XML,
+}
 _CSV_QUOTED = re.compile(rb'"[^"]*+"')
 
 _WRITE = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
@@ -129,10 +138,10 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
     try:
         results = store.query(asked["query"], **_dataset(asked))
         if isinstance(results, ox.QueryTriples):
-            triples = _counted(results, asked["rows"])
-            ox.serialize(triples, _file(out), format=ox.RdfFormat.from_media_type(media_type))
-        else:
-            results.serialize(_file(out), format=ox.QueryResultsFormat.from_media_type(media_type))
+            triples = sorted(_counted(results, asked["rows"]), key=str)
+            _write(triples, out, media_type)
+            return _whole(_declared(b"".join(out.parts), media_type), media_type)
+        results.serialize(_file(out), format=ox.QueryResultsFormat.from_media_type(media_type))
         body = b"".join(out.parts)
         if (
             isinstance(results, ox.QuerySolutions)
@@ -143,10 +152,37 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
     except tuple(_FAILURES) as error:
         kind = next(name for failure, name in _FAILURES.items() if isinstance(error, failure))
         return {"error": kind, "message": str(error), "limit": getattr(error, "limit", None)}, b""
+    return _whole(body, media_type)
+
+
+def _whole(body: bytes, media_type: str) -> tuple[Head, bytes]:
+    """Give an answer that is complete, or say that the format has no form for it."""
     if media_type in _XML:
         written = media.whole_xml(body)
         return ({"error": "unwritable"}, b"") if written is None else ({}, written)
     return {}, body
+
+
+def _write(triples: list[ox.Triple], out: _Bounded, media_type: str) -> None:
+    names = dict(prefixes().namespaces) if media_type in _DECLARING else None
+    written_as = ox.RdfFormat.from_media_type(media_type)
+    ox.serialize(triples, _file(out), format=written_as, prefixes=names)
+
+
+def _declared(body: bytes, media_type: str) -> bytes:
+    """Leave out the prefixes that a graph does not use, and put the others in their order."""
+    if media_type not in _DECLARING:
+        return body
+    beginning, declaration = _DECLARING[media_type]
+    if (begun := beginning.match(body)) is None:
+        return body
+    rest = body[begun.end() :]
+    declared = list(declaration.finditer(begun[0]))
+    if not declared:
+        return body
+    used = sorted(one[0] for one in declared if one[1] + b":" in rest)
+    before, after = begun[0][: declared[0].start()], begun[0][declared[-1].end() :]
+    return b"".join((before, *used, after, rest))
 
 
 def _dataset(asked: Head) -> Head:
@@ -329,6 +365,7 @@ class _Nursery:
 
 def main(dump: str, memory: str) -> None:
     """Load a dump and bear readers of it until the control socket, standard input, closes."""
+    prefixes()  # read while files may still be read
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     control = socket.socket(fileno=os.dup(sys.stdin.fileno()))

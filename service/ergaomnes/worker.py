@@ -55,6 +55,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _TICK = 0.01
 _HASTE = 5  # while somebody waits, a query is a long one that much sooner
 _SHORT = 1500  # characters that the guard reads within about two milliseconds
+_NO_LIMIT = 1 << 31  # what a frame can hold
 _ANSWERS_OF_A_READER = 10_000  # then it is replaced, so that what it gathers is let go
 
 # Whose answers differ each time, and what may hide such a function; to find too many does no harm.
@@ -526,9 +527,14 @@ class Readers:
         *,
         default_graphs: Sequence[str] = (),
         named_graphs: Sequence[str] = (),
+        whole: bool = False,
     ) -> Reply:
-        """Answer one guarded query in the format asked for, or raise what stopped it."""
-        request = self._request(asked, written_as, default_graphs, named_graphs)
+        """Answer one guarded query in the format asked for, or raise what stopped it.
+
+        `whole` is for an answer that is as large as the data are, not as somebody asks: what
+        bounds it then is time and memory.
+        """
+        request = self._request(asked, written_as, default_graphs, named_graphs, whole=whole)
         return await self._replied(asked, written_as, request, caller.get())
 
     async def move(self, dump: Path, generation: str) -> None:
@@ -546,6 +552,8 @@ class Readers:
         written_as: media.Format,
         default_graphs: Sequence[str],
         named_graphs: Sequence[str],
+        *,
+        whole: bool = False,
     ) -> bytes:
         limits = self.settings
         return frame(
@@ -555,8 +563,8 @@ class Readers:
                 "default": default_graphs,
                 "named": named_graphs,
                 "dataset": bool(asked.graphs or asked.named_graphs),
-                "rows": limits.row_limit,
-                "bytes": limits.answer_limit,
+                "rows": _NO_LIMIT if whole else limits.row_limit,
+                "bytes": _NO_LIMIT if whole else limits.answer_limit,
                 "seconds": limits.time_limit,
             }
         )
