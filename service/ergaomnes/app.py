@@ -23,10 +23,11 @@ from ergaomnes.catalogue import Catalogue
 from ergaomnes.errors import ErgaOmnesError, OurFault
 from ergaomnes.generations import Begun, Watch, begin
 from ergaomnes.judging import Judges
-from ergaomnes.routes import queries, sparql, validation
+from ergaomnes.routes import queries, sparql, things, validation
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.terms import prefixes
+from ergaomnes.thing import Things
 from ergaomnes.worker import Readers
 
 PROBLEM = "application/problem+json"
@@ -76,6 +77,7 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     made.include_router(sparql.router(readers, prefixes()["graph"], in_thread))
     made.include_router(queries.router(readers, catalogue, in_thread))
     made.include_router(validation.router(judges))
+    made.include_router(things.router(things.Doors(Things(readers, catalogue))))
     _add_landing(made, readers)
     return made
 

@@ -222,6 +222,11 @@ def bound(
     return Bound(question, terms, _rebound(question.text, terms))
 
 
+def bound_text(question: Question, terms: Mapping[str, Term]) -> str:
+    """Put terms into a question without asking whether they fit; the others stay as they are."""
+    return _rebound(question.text, terms)
+
+
 def as_typed(asked: Bound, prefixes: Prefixes) -> dict[str, str]:
     """Give each parameter's term as a person would type it."""
     return {

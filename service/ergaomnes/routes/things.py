@@ -1,0 +1,300 @@
+"""Every address of ours answers: things by 303, documents as pages and in every RDF format."""
+
+import hashlib
+import urllib.parse
+from collections.abc import Mapping
+from importlib import resources
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ergaomnes import media
+from ergaomnes.errors import BadParameter, UnknownThing
+from ergaomnes.page import Painter
+from ergaomnes.terms import Prefixes
+from ergaomnes.thing import FORMATS, Said, Things, Vocabulary, of_path, path_of, written
+
+OFFERED = (*FORMATS, media.HTML)
+CONTEXT = "/context.jsonld"
+STYLE = "/static/site.css"
+DESCRIPTION = "/.well-known/void"
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+_KEPT = "public, max-age=86400"
+_SPACES = ("def", "scheme", "shape", "rule", "prefix", "table", "query")
+_MOST_PAGES = 1_000_000
+
+
+class Doors:
+    """What the routes below and the page of a graph have in common."""
+
+    def __init__(self, things: Things) -> None:
+        self.things = things
+        self.prefixes: Prefixes = things.prefixes
+        self.style = resources.files("ergaomnes").joinpath("pages/site.css").read_bytes()
+        self.templates = Environment(
+            loader=PackageLoader("ergaomnes", "pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.templates.globals["style"] = f"{STYLE}?{hashlib.sha256(self.style).hexdigest()[:12]}"
+
+    async def identified(self, request: Request) -> Response:
+        """Send whoever asks for a thing to the document about it."""
+        iri = self.iri(request)
+        lang = await self.language(request)
+        try:
+            known = await self.things.known(iri, lang)
+        except UnknownThing as unknown:
+            return self.missing(request, unknown, lang)
+        if known.replacement:
+            return self._moved(request, known.replacement)
+        path = path_of(self.prefixes["id"], iri)
+        return RedirectResponse(
+            self._root(request) + path + _query(request),
+            303,
+            {"Link": f'<{self._root(request)}{path}>; rel="describedby"'},
+        )
+
+    async def document(self, request: Request, iri: str) -> Response:
+        """Answer with what is said of a thing."""
+        number = _number(request)
+        accept, name = request.headers.get("accept"), request.query_params.get("format")
+        form, media_type = media.wanted(accept, name, OFFERED)
+        vocabulary = await self.things.vocabulary()
+        lang = _language(request, vocabulary)
+        is_ontology = iri == self.prefixes["erga"] and form is not media.HTML
+        try:
+            if not is_ontology and number == 1:
+                known = await self.things.known(iri, lang)
+                if known.replacement:
+                    return self._moved(request, known.replacement)
+            said = await (
+                self.things.ontology(lang) if is_ontology else self.things.said(iri, lang, number)
+            )
+        except UnknownThing as unknown:
+            return self.missing(request, unknown, lang)
+        _same_generation(request, said)
+        headers = self._headers(request, said, vocabulary, form)
+        if form is media.HTML:
+            headers["Content-Language"] = lang
+            text = await self._page(request, said, vocabulary, lang)
+            return HTMLResponse(text, headers=headers)
+        body = written(said, form, vocabulary, self._root(request) + CONTEXT)
+        return Response(body, media_type=media_type, headers=headers)
+
+    def missing(self, request: Request, unknown: UnknownThing, lang: str) -> Response:
+        """Say that nothing is known, as a page to those who read pages."""
+        accept, name = request.headers.get("accept"), request.query_params.get("format")
+        form, _ = media.wanted(accept, name, OFFERED)
+        if form is not media.HTML:
+            raise unknown
+        text = self.templates.get_template("problem.html").render(
+            root=self._root(request),
+            lang=lang,
+            problem=unknown,
+            iri=unknown.data["iri"],
+            near=[
+                (self._root(request) + path_of(self.prefixes.base, one), self.prefixes.short(one))
+                for one in _texts(unknown.data["near"])
+            ],
+        )
+        headers = {"Vary": "Accept, Accept-Language", "Content-Security-Policy": POLICY}
+        return HTMLResponse(text, unknown.status, headers)
+
+    async def language(self, request: Request) -> str:
+        """Give the language in which names are wanted."""
+        return _language(request, await self.things.vocabulary())
+
+    def iri(self, request: Request) -> str:
+        """Give the IRI that an address stands for."""
+        raw: bytes = request.scope.get("raw_path") or urllib.parse.quote(request.url.path).encode()
+        path = raw.decode("latin-1").partition("?")[0]
+        return of_path(self.prefixes.base, path.removeprefix(self._root(request)))
+
+    def _moved(self, request: Request, replacement: str) -> Response:
+        is_ours = replacement.startswith(self.prefixes.base)
+        path = path_of(self.prefixes.base, replacement)
+        place = self._root(request) + path if is_ours else replacement
+        return RedirectResponse(place + _query(request), 301)
+
+    def _headers(
+        self, request: Request, said: Said, vocabulary: Vocabulary, form: media.Format
+    ) -> dict[str, str]:
+        root = self._root(request)
+        path = root + request.url.path.removeprefix(root)
+        path = urllib.parse.quote(path, safe="/%:~!$&'()*+,;=@")
+        links = [f'<{path}>; rel="canonical"', f'<{root}{DESCRIPTION}>; rel="describedby"']
+        if vocabulary.licence:
+            links.append(f'<{vocabulary.licence}>; rel="license"')
+        links += [
+            f'<{_address(path, request, format=other.name)}>; rel="alternate"; type="{other.media_type}"'
+            for other in OFFERED
+            if other is not form
+        ]
+        links += [
+            f'<{place}>; rel="{name}"' for name, place in self._turns(path, request, said).items()
+        ]
+        headers = {"Vary": "Accept, Accept-Language", "Link": ", ".join(links)}
+        if form is media.HTML:
+            headers["Content-Security-Policy"] = POLICY
+        return headers
+
+    def _turns(self, path: str, request: Request, said: Said) -> dict[str, str]:
+        """Give the addresses of the pages before and after this one."""
+        found = {}
+        if said.has_next:
+            following, generation = str(said.number + 1), said.generation
+            found["next"] = _address(path, request, page=following, generation=generation)
+        if said.number > 1:
+            before, generation = str(said.number - 1), said.generation
+            found["prev"] = _address(path, request, page=before, generation=generation)
+        return found
+
+    async def _page(
+        self, request: Request, said: Said, vocabulary: Vocabulary, lang: str
+    ) -> str:
+        root = self._root(request)
+        painter = Painter(vocabulary, lang, root)
+        path = urllib.parse.quote(request.url.path, safe="/%:~!$&'()*+,;=@")
+        shared: Mapping[str, object] = {
+            "root": root,
+            "lang": lang,
+            "formats": [(one.name, _address(path, request, format=one.name)) for one in FORMATS],
+            "languages": [
+                (one, _address(path, request, lang=one)) for one in vocabulary.languages
+            ],
+            "licence": vocabulary.licence,
+            "turns": self._turns(path, request, said),
+            "number": said.number,
+        }
+        iri = said.iri
+        if iri == self.prefixes["erga"]:
+            owl = self.prefixes["owl"]
+            return self.templates.get_template("ontology.html").render(
+                shared,
+                page=painter.page(said),
+                classes=painter.tree([owl + "Class"]),
+                properties=painter.tree([owl + "ObjectProperty", owl + "DatatypeProperty"]),
+            )
+        if iri.startswith(self.prefixes["graph"]):
+            return self.templates.get_template("graph.html").render(
+                shared, page=painter.graph(said)
+            )
+        term = None
+        if iri in vocabulary.meanings and said.number == 1:
+            term = painter.term_page(
+                iri,
+                await self.things.examples(iri, lang),
+                await self.things.shapes(iri, lang),
+                [(one.name, one.title, one.question) for one in await self.things.users(iri)],
+            )
+        template = self.templates.get_template("term.html" if term else "thing.html")
+        return template.render(shared, page=painter.page(said), term=term)
+
+    @staticmethod
+    def _root(request: Request) -> str:
+        root: str = request.scope.get("root_path", "")
+        return root.rstrip("/")
+
+
+def router(doors: Doors) -> APIRouter:
+    """Make the routes of everything that has an address of ours, but the graphs."""
+    made = APIRouter()
+    things, prefixes = doors.things, doors.prefixes
+    kinds = sorted(
+        namespace[len(prefixes["id"]) : -1]
+        for namespace in prefixes.namespaces.values()
+        if namespace.startswith(prefixes["id"]) and namespace != prefixes["id"]
+    )
+    methods = ["GET", "HEAD"]
+
+    @made.get(CONTEXT, summary="The names that our JSON-LD uses")
+    async def context() -> Response:
+        body = (await things.vocabulary()).context.written()
+        return Response(body, media_type=media.JSON_LD.media_type)
+
+    @made.get(STYLE, include_in_schema=False)
+    async def style() -> Response:
+        return Response(doors.style, media_type="text/css", headers={"Cache-Control": _KEPT})
+
+    @made.api_route("/def", methods=methods, include_in_schema=False)
+    async def ontology(request: Request) -> Response:
+        return RedirectResponse(doors._root(request) + "/def/" + _query(request), 301)
+
+    async def identified(request: Request) -> Response:
+        kind = request.path_params["kind"]
+        if kind in kinds:
+            return await doors.identified(request)
+        return await doors.document(request, doors.iri(request))
+
+    async def named(request: Request) -> Response:
+        return await doors.document(request, doors.iri(request))
+
+    async def about(request: Request) -> Response:
+        iri = prefixes["id"] + doors.iri(request).removeprefix(prefixes.base)
+        return await doors.document(request, iri)
+
+    made.get("/id/{kind}/{slug:path}", summary="A thing: its document is answered by 303")(identified)
+    made.get("/id/{kind}", include_in_schema=False)(identified)
+    made.head("/id/{kind}/{slug:path}", include_in_schema=False)(identified)
+    for space in _SPACES:
+        made.add_api_route(f"/{space}/{{name:path}}", named, methods=methods, include_in_schema=False)
+    made.add_api_route("/prefixes", named, methods=methods, include_in_schema=False)
+    for kind in kinds:
+        made.add_api_route(f"/{kind}/{{slug:path}}", about, methods=methods, include_in_schema=False)
+    return made
+
+
+def _number(request: Request) -> int:
+    text = request.query_params.get("page", "1")
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= _MOST_PAGES:
+        raise BadParameter("page", text[:100], "it is the number of a page, from 1")
+    return int(text[:9])
+
+
+def _same_generation(request: Request, said: Said) -> None:
+    wanted = request.query_params.get("generation")
+    if wanted and wanted != said.generation:
+        why = "the graph has changed since the page before this one; begin again at the first"
+        raise BadParameter("generation", wanted[:100], why)
+
+
+def _language(request: Request, vocabulary: Vocabulary) -> str:
+    known = vocabulary.languages or ("en",)
+    asked = request.query_params.get("lang", "").lower()
+    if asked in known:
+        return asked
+    weighted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(request.headers.get("accept-language", "")[:1000].split(",")):
+        tag, _, weight = part.partition(";")
+        try:
+            quality = float(weight.partition("=")[2] or 1)
+        except ValueError:
+            continue
+        primary = tag.strip().lower().partition("-")[0]
+        if primary in known and quality > 0:
+            weighted.append((-quality, place, primary))
+    return min(weighted)[2] if weighted else known[0]
+
+
+def _address(path: str, request: Request, **changed: str) -> str:
+    pairs = dict(request.query_params) | changed
+    if "page" in pairs and pairs["page"] == "1":
+        pairs.pop("page")
+        pairs.pop("generation", None)
+    return path + ("?" + urllib.parse.urlencode(pairs, safe=":/") if pairs else "")
+
+
+def _query(request: Request) -> str:
+    query = request.scope.get("query_string", b"").decode("latin-1")
+    return f"?{query}" if query else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, tuple) else []
