@@ -131,7 +131,11 @@ class Painter:
         code = self.prefixes.short(said.iri)
         title = said.name or Literal(code)
         is_type = self.prefixes.iri(_TYPE)
-        kinds = {str(one.value): self.named(str(one.value), one.name) for one in own if one.property == is_type}
+        kinds = {
+            str(one.value): self.named(str(one.value), one.name)
+            for one in own
+            if one.property == is_type
+        }
         return Page(
             said.iri,
             code,
@@ -164,9 +168,7 @@ class Painter:
     def tree(self, kinds: Iterable[str]) -> tuple[Branch, ...]:
         """Show the terms of these kinds below one another, by name."""
         chosen = set(kinds)
-        meanings = {
-            iri: one for iri, one in self.vocabulary.meanings.items() if one.kind in chosen
-        }
+        meanings = {iri: one for iri, one in self.vocabulary.meanings.items() if one.kind in chosen}
         below: dict[str, list[Meaning]] = defaultdict(list)
         for one in meanings.values():
             for iri in [each for each in one.wider if each in meanings] or [""]:

@@ -21,10 +21,9 @@ from ergaomnes.engine import Blank, Iri, Literal, Table, Term
 from ergaomnes.errors import AnswerUnwritable, UnknownThing, near
 from ergaomnes.guard import Guarded
 from ergaomnes.store import theirs
-from ergaomnes.terms import Prefixes
 from ergaomnes.worker import Readers
 
-PAGE = 400  # facts; the queries ask for one more, to know whether there is a next page
+PAGE = 200  # facts; the queries ask for one more, to know whether there is a next page
 FORMATS = (*media.GRAPHS, *media.DATASETS)
 
 _OFFSET = re.compile(r"^( *OFFSET) 0$", re.MULTILINE)
@@ -71,6 +70,7 @@ class Said:
     number: int = 1
     has_next: bool = False
     generation: str = ""
+    replacement: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ class Things:
         self.catalogue = catalogue
         self.prefixes = catalogue.prefixes
         self.questions = {name: catalogue[name] for name in _QUERIES}
+        self._reading = asyncio.Lock()
         self._vocabulary: Vocabulary | None = None
         self._users: Mapping[str, tuple[Question, ...]] | None = None
 
@@ -128,16 +129,23 @@ class Things:
         """Give a page of what is said of a thing, or raise UnknownThing with the near ones."""
         if iri.startswith(self.prefixes["query"]):
             return self._question(iri)
-        query = "graph-facts" if iri.startswith(self.prefixes["graph"]) else "thing-links"
-        given = {"graph": Iri(iri)} if query == "graph-facts" else {"thing": Iri(iri)}
-        table, generation = await self._table(query, given, lang, PAGE * (number - 1))
-        facts = tuple(dict.fromkeys(_fact(row) for row in table.rows))
-        known = await self.known(iri, lang)
-        if not facts and (number > 1 or not known.name):
-            raise UnknownThing(iri, await self._near(iri, lang))
+        if not is_sound(iri):
+            raise UnknownThing(iri[:_LONGEST])
+        start = PAGE * (number - 1)
+        facts: tuple[Fact, ...] = ()
+        if iri.startswith(self.prefixes["graph"]):
+            facts, generation = await self._facts("graph-facts", {"graph": Iri(iri)}, lang, start)
+        if not facts:
+            facts, generation = await self._facts("thing-links", {"thing": Iri(iri)}, lang, start)
+        if not facts and number > 1:
+            raise UnknownThing(iri)
         has_next, facts = len(facts) > PAGE, facts[:PAGE]
+        name, replacement = self._name(iri, facts, lang), self._replacement(iri, facts)
+        if name is None:
+            known = await self.known(iri, lang)
+            name, replacement = known.name, known.replacement
         facts += await self._nested(iri, facts, lang)
-        return Said(iri, known.name, facts, number, has_next, generation)
+        return Said(iri, name, facts, number, has_next, generation, replacement)
 
     async def known(self, iri: str, lang: str) -> "Known":
         """Say what a thing is called and what has replaced it, or raise UnknownThing."""
@@ -164,10 +172,11 @@ class Things:
 
     async def vocabulary(self) -> Vocabulary:
         """Give what the generation at hand says of the terms; it is asked once."""
-        kept = self._vocabulary
-        if kept is None or kept.generation != self.readers.generation:
-            kept = self._vocabulary = await self._read_vocabulary()
-        return kept
+        async with self._reading:
+            kept = self._vocabulary
+            if kept is None or kept.generation != self.readers.generation:
+                kept = self._vocabulary = await self._read_vocabulary()
+            return kept
 
     async def examples(self, iri: str, lang: str) -> tuple[Fact, ...]:
         """Give a few facts that use a class or property."""
@@ -212,6 +221,12 @@ class Things:
         assert isinstance(table, Table)  # noqa: S101 - it is a SELECT
         return table, reply.generation
 
+    async def _facts(
+        self, query: str, given: Mapping[str, Term], lang: str, start: int
+    ) -> tuple[tuple[Fact, ...], str]:
+        table, generation = await self._table(query, given, lang, start)
+        return tuple(dict.fromkeys(map(_fact, table.rows))), generation
+
     async def _nested(self, iri: str, facts: Iterable[Fact], lang: str) -> tuple[Fact, ...]:
         """Give what is said of the nameless nodes that these facts lead to."""
         wanted = [str(fact.value) for fact in facts if isinstance(fact.value, Blank)]
@@ -244,6 +259,20 @@ class Things:
                 return tuple(names[name] for name in found)
         return ()
 
+    def _name(self, iri: str, facts: Iterable[Fact], lang: str) -> Literal | None:
+        label = self.prefixes.iri("skos:prefLabel")
+        names = {
+            one.value.language: one.value
+            for one in facts
+            if one.property == label and str(one.subject) == iri and isinstance(one.value, Literal)
+        }
+        return names.get(lang) or names.get("en")
+
+    def _replacement(self, iri: str, facts: Iterable[Fact]) -> str:
+        replaced = self.prefixes.iri("dcterms:isReplacedBy")
+        found = [str(one.value) for one in facts if one.property == replaced]
+        return next((one for one in sorted(found) if one != iri), "")
+
     def _question(self, iri: str) -> Said:
         name = iri.removeprefix(self.prefixes["query"]).partition("/")[0]
         if name not in self.catalogue.files:
@@ -273,9 +302,7 @@ class Things:
         classes, _ = await self._table("term-classes", {}, "en")
         properties, _ = await self._table("term-properties", {}, "en")
         licence, _ = await self._table("dataset-licence", {}, "en")
-        declared = await self.readers.replied(
-            Guarded(jsonld.DECLARED, "SELECT"), media.SPARQL_JSON
-        )
+        declared = await self.readers.replied(Guarded(jsonld.DECLARED, "SELECT"), media.SPARQL_JSON)
         declarations = results.table_or_truth(declared.body)
         assert isinstance(declarations, Table)  # noqa: S101 - it is a SELECT
         things = {str(row["class"]): int(str(row["things"])) for row in classes}
@@ -359,7 +386,9 @@ def written(said: Said, form: media.Format, vocabulary: Vocabulary, context: str
     kind = ox.RdfFormat.from_media_type(form.media_type)
     assert kind is not None  # noqa: S101 - it is one of ours
     items: Sequence[ox.Quad] | Sequence[ox.Triple] = quads if form in media.DATASETS else triples
-    used = {one: namespace for one, namespace in prefixes.namespaces.items() if namespace[-1] in "/#"}
+    used = {
+        one: namespace for one, namespace in prefixes.namespaces.items() if namespace[-1] in "/#"
+    }
     body = ox.serialize(items, format=kind, prefixes=used)
     assert body is not None  # noqa: S101 - bytes come back where no output is given
     if form is media.RDF_XML:
@@ -373,7 +402,9 @@ def written(said: Said, form: media.Format, vocabulary: Vocabulary, context: str
 def _named_alike(quads: Iterable[ox.Quad]) -> list[ox.Quad]:
     """Sort, and name nameless nodes by what they say: the same facts give the same bytes."""
     found = list(dict.fromkeys(quads))
-    if any(isinstance(node, ox.BlankNode) for quad in found for node in (quad.subject, quad.object)):
+    if any(
+        isinstance(node, ox.BlankNode) for quad in found for node in (quad.subject, quad.object)
+    ):
         dataset = ox.Dataset(found)
         dataset.canonicalize(ox.CanonicalizationAlgorithm.RDFC_1_0)
         found = list(dataset)

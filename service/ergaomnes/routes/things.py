@@ -1,5 +1,6 @@
 """Every address of ours answers: things by 303, documents as pages and in every RDF format."""
 
+import asyncio
 import hashlib
 import urllib.parse
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ POLICY = (
     "form-action 'self'; frame-ancestors 'none'"
 )
 _KEPT = "public, max-age=86400"
-_SPACES = ("def", "scheme", "shape", "rule", "prefix", "table", "query")
+_SPACES = ("def", "scheme", "shape", "rule", "prefix", "table", "query", "graph")
 _MOST_PAGES = 1_000_000
 
 
@@ -70,22 +71,24 @@ class Doors:
         lang = _language(request, vocabulary)
         is_ontology = iri == self.prefixes["erga"] and form is not media.HTML
         try:
-            if not is_ontology and number == 1:
-                known = await self.things.known(iri, lang)
-                if known.replacement:
-                    return self._moved(request, known.replacement)
             said = await (
                 self.things.ontology(lang) if is_ontology else self.things.said(iri, lang, number)
             )
         except UnknownThing as unknown:
             return self.missing(request, unknown, lang)
+        if said.replacement:
+            return self._moved(request, said.replacement)
         _same_generation(request, said)
         headers = self._headers(request, said, vocabulary, form)
         if form is media.HTML:
             headers["Content-Language"] = lang
             text = await self._page(request, said, vocabulary, lang)
             return HTMLResponse(text, headers=headers)
-        body = written(said, form, vocabulary, self._root(request) + CONTEXT)
+        context = self._root(request) + CONTEXT
+        if is_ontology:  # long to write, and kept afterwards
+            body = await asyncio.to_thread(written, said, form, vocabulary, context)
+        else:
+            body = written(said, form, vocabulary, context)
         return Response(body, media_type=media_type, headers=headers)
 
     def missing(self, request: Request, unknown: UnknownThing, lang: str) -> Response:
@@ -107,15 +110,17 @@ class Doors:
         headers = {"Vary": "Accept, Accept-Language", "Content-Security-Policy": POLICY}
         return HTMLResponse(text, unknown.status, headers)
 
+    async def graph(self, request: Request) -> Response:
+        """Answer with the page of a graph; its facts as RDF are the graph store's to give."""
+        return await self.document(request, self.iri(request))
+
     async def language(self, request: Request) -> str:
         """Give the language in which names are wanted."""
         return _language(request, await self.things.vocabulary())
 
     def iri(self, request: Request) -> str:
         """Give the IRI that an address stands for."""
-        raw: bytes = request.scope.get("raw_path") or urllib.parse.quote(request.url.path).encode()
-        path = raw.decode("latin-1").partition("?")[0]
-        return of_path(self.prefixes.base, path.removeprefix(self._root(request)))
+        return of_path(self.prefixes.base, _path(request).removeprefix(self._root(request)))
 
     def _moved(self, request: Request, replacement: str) -> Response:
         is_ours = replacement.startswith(self.prefixes.base)
@@ -127,13 +132,13 @@ class Doors:
         self, request: Request, said: Said, vocabulary: Vocabulary, form: media.Format
     ) -> dict[str, str]:
         root = self._root(request)
-        path = root + request.url.path.removeprefix(root)
-        path = urllib.parse.quote(path, safe="/%:~!$&'()*+,;=@")
+        path = _path(request)
         links = [f'<{path}>; rel="canonical"', f'<{root}{DESCRIPTION}>; rel="describedby"']
         if vocabulary.licence:
             links.append(f'<{vocabulary.licence}>; rel="license"')
         links += [
-            f'<{_address(path, request, format=other.name)}>; rel="alternate"; type="{other.media_type}"'
+            f'<{_address(path, request, format=other.name)}>; rel="alternate"'
+            f'; type="{other.media_type}"'
             for other in OFFERED
             if other is not form
         ]
@@ -156,19 +161,15 @@ class Doors:
             found["prev"] = _address(path, request, page=before, generation=generation)
         return found
 
-    async def _page(
-        self, request: Request, said: Said, vocabulary: Vocabulary, lang: str
-    ) -> str:
+    async def _page(self, request: Request, said: Said, vocabulary: Vocabulary, lang: str) -> str:
         root = self._root(request)
         painter = Painter(vocabulary, lang, root)
-        path = urllib.parse.quote(request.url.path, safe="/%:~!$&'()*+,;=@")
+        path = _path(request)
         shared: Mapping[str, object] = {
             "root": root,
             "lang": lang,
             "formats": [(one.name, _address(path, request, format=one.name)) for one in FORMATS],
-            "languages": [
-                (one, _address(path, request, lang=one)) for one in vocabulary.languages
-            ],
+            "languages": [(one, _address(path, request, lang=one)) for one in vocabulary.languages],
             "licence": vocabulary.licence,
             "turns": self._turns(path, request, said),
             "number": said.number,
@@ -240,15 +241,27 @@ def router(doors: Doors) -> APIRouter:
         iri = prefixes["id"] + doors.iri(request).removeprefix(prefixes.base)
         return await doors.document(request, iri)
 
-    made.get("/id/{kind}/{slug:path}", summary="A thing: its document is answered by 303")(identified)
+    made.get("/id/{kind}/{slug:path}", summary="A thing: its document is answered by 303")(
+        identified
+    )
     made.get("/id/{kind}", include_in_schema=False)(identified)
     made.head("/id/{kind}/{slug:path}", include_in_schema=False)(identified)
     for space in _SPACES:
-        made.add_api_route(f"/{space}/{{name:path}}", named, methods=methods, include_in_schema=False)
+        made.add_api_route(
+            f"/{space}/{{name:path}}", named, methods=methods, include_in_schema=False
+        )
     made.add_api_route("/prefixes", named, methods=methods, include_in_schema=False)
     for kind in kinds:
-        made.add_api_route(f"/{kind}/{{slug:path}}", about, methods=methods, include_in_schema=False)
+        made.add_api_route(
+            f"/{kind}/{{slug:path}}", about, methods=methods, include_in_schema=False
+        )
     return made
+
+
+def _path(request: Request) -> str:
+    """Give the path as it was sent, whatever stood in it fit to be written into an address."""
+    raw: bytes = request.scope.get("raw_path") or urllib.parse.quote(request.url.path).encode()
+    return urllib.parse.quote(raw.partition(b"?")[0], safe="/%:~!$&'()*+,;=@")
 
 
 def _number(request: Request) -> int:
