@@ -16,6 +16,7 @@ from ergaomnes.build import Built
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
+from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import FORMATS, PAGE, is_sound, of_path, path_of
 from serving import served
@@ -54,6 +55,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{name('id/state/old')} <http://purl.org/dc/terms/isReplacedBy>"
         f" {name('id/state/bad')} {file} .",
         f"{name('id/state/bad')} {name('def/isAbout')} {name('id/state/bad')} {file} .",
+        f'{name("id/claim/7")} {LABEL} "One name"@en {file} .',
+        f'{name("id/claim/7")} {LABEL} "Another name"@en {file} .',
         f"{name('id/claim/list')} {name('def/isAbout')} _:a {file} .",
         f'_:a <http://www.w3.org/1999/02/22-rdf-syntax-ns#first> "one" {file} .',
         "_:a <http://www.w3.org/1999/02/22-rdf-syntax-ns#rest>"
@@ -223,6 +226,60 @@ def test_a_fact_of_two_files_and_a_thing_that_names_itself_come_once(
     found = pages(oddities, "/state/bad", "nq")
     lines = [line for body in found for line in body.splitlines()]
     assert len(lines) == len(set(lines)) == 5 + 450 + 150
+
+
+def test_what_is_said_of_a_thing_comes_before_what_refers_to_it(client: httpx.Client) -> None:
+    page = client.get("/instrument/mtdsg-iv-4", headers=HTML).text
+    assert page.index('id="stated"') < page.index('id="referring"')
+    second = client.get("/instrument/mtdsg-iv-4?page=2", headers=HTML).text
+    assert 'id="stated"' not in second
+    assert re.search(r"<h1[^>]*>(.*)</h1>", second)[1] == re.search(r"<h1[^>]*>(.*)</h1>", page)[1]  # type: ignore[index]
+
+
+def test_names_come_in_the_language_asked_for(client: httpx.Client) -> None:
+    for accept, title in (
+        ("fr-CH, en;q=0.5", "Fédération de Russie"),
+        ("de, ru;q=0.7, en;q=0.1", "Российская Федерация"),
+        ("de", "Russian Federation"),
+        ("fr;q=0", "Russian Federation"),
+        ("", "Russian Federation"),
+    ):
+        response = client.get("/state/rus", headers={**HTML, "Accept-Language": accept})
+        assert f">{title}</h1>" in response.text
+        asked = client.get("/state/rus?lang=fr", headers={**HTML, "Accept-Language": accept})
+        assert asked.headers["content-language"] == "fr"
+    assert (
+        'lang="fr">Dénonciation</h1>' in client.get("/def/Denunciation?lang=fr", headers=HTML).text
+    )
+
+
+def test_the_ontology_documents_itself(client: httpx.Client, graph: EmbeddedEngine) -> None:
+    page = client.get("/def/", headers=HTML).text
+    terms = graph.select(text_of("term-names")).column("term")
+    for term in {str(one) for one in terms}:
+        assert f'href="{path_of(BASE, term)}"' in page
+    denunciation = client.get("/def/Denunciation", headers=HTML).text
+    [count] = [
+        int(str(row["things"]))
+        for row in graph.select(text_of("term-classes"))
+        if str(row["class"]) == BASE + "def/Denunciation"
+    ]
+    assert re.search(rf"<dt>Things of this class</dt>\s*<dd>{count}</dd>", denunciation)
+    for place in ("/def/TreatyAction", "/shape/Denunciation", "/query/effect-of-denunciations"):
+        assert f'href="{place}"' in denunciation
+    ontology = client.get("/def/?format=nt").text
+    assert all(f"<{term}> " in ontology for term in {str(one) for one in terms})
+    assert client.get("/def").headers["location"] == "/def/"
+
+
+def text_of(name: str) -> str:
+    return Catalogue(shipped().queries, prefixes())[name].text
+
+
+def test_a_shape_that_checks_a_path_of_two_terms_is_named_by_both(client: httpx.Client) -> None:
+    for term in ("depositDate", "earliestDate"):
+        page = client.get(f"/def/{term}", headers=HTML).text
+        assert 'href="/shape/Denunciation-depositDate"' in page
 
 
 def test_a_page_of_another_generation_is_refused(oddities: httpx.Client) -> None:

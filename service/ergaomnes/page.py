@@ -256,6 +256,15 @@ class Painter:
     def _order(self, one: Shown) -> tuple[bool, str, str]:
         return one.lang != self.lang, one.lang, one.text.casefold()
 
+    def _members(self, node: str, parts: dict[str, Sequence[Fact]]) -> list[Fact]:
+        """Give the facts that name the members of a list, in their order."""
+        first, rest = self.prefixes.iri("rdf:first"), self.prefixes.iri("rdf:rest")
+        found: list[Fact] = []
+        while facts := parts.pop(node, ()):
+            found += [one for one in facts if one.property == first][:1]
+            node = next((str(one.value) for one in facts if one.property == rest), "")
+        return found
+
     def _value(
         self,
         term: Term,
@@ -276,6 +285,10 @@ class Painter:
         if isinstance(term, Blank):
             made = dict(parts or {})
             inside = made.pop(str(term), ())  # what comes again is not shown again
+            if members := self._members(str(term), dict(parts or {})):
+                values = tuple(self._value(one.value, one, made) for one in members)
+                listed = Group(self.named(self.prefixes.iri("rdf:List")), values)
+                return Shown("", file=file, file_href=file_href, parts=(listed,))
             return Shown("", file=file, file_href=file_href, parts=self._groups(inside, made))
         plain = (Literal.STRING, Literal.LANG_STRING)
         code = "" if term.datatype in plain else self.prefixes.short(term.datatype)

@@ -33,7 +33,9 @@ _OUTSIDE = re.compile(r"[^\x21-\x7e]|[\"<>\\^`{|}]")
 _LONGEST = 2000
 _NEAR_LETTERS = (2, 1, 0)
 _QUERIES = (
-    "thing-links",
+    "thing-facts",
+    "thing-references",
+    "thing-size",
     "thing-nested",
     "thing-known",
     "thing-near",
@@ -136,7 +138,7 @@ class Things:
         if iri.startswith(self.prefixes["graph"]):
             facts, generation = await self._facts("graph-facts", {"graph": Iri(iri)}, lang, start)
         if not facts:
-            facts, generation = await self._facts("thing-links", {"thing": Iri(iri)}, lang, start)
+            facts, generation = await self._both_ways(iri, lang, start)
         if not facts and number > 1:
             raise UnknownThing(iri)
         has_next, facts = len(facts) > PAGE, facts[:PAGE]
@@ -221,11 +223,29 @@ class Things:
         assert isinstance(table, Table)  # noqa: S101 - it is a SELECT
         return table, reply.generation
 
+    async def _both_ways(self, iri: str, lang: str, start: int) -> tuple[tuple[Fact, ...], str]:
+        """Give the facts from a place on: those about the thing, then those that refer to it."""
+        given = {"thing": Iri(iri)}
+        size = 0
+        if start:
+            table, _ = await self._table("thing-size", given, lang)
+            size = int(str(table.rows[0][0]))
+        (own, generation), (others, other) = await asyncio.gather(
+            self._facts("thing-facts", given, lang, start),
+            self._facts("thing-references", given, lang, max(0, start - size)),
+        )
+        if generation != other:  # it has moved on in between
+            return await self._both_ways(iri, lang, start)
+        return (own + others)[: PAGE + 1], generation
+
     async def _facts(
         self, query: str, given: Mapping[str, Term], lang: str, start: int
     ) -> tuple[tuple[Fact, ...], str]:
         table, generation = await self._table(query, given, lang, start)
-        return tuple(dict.fromkeys(map(_fact, table.rows))), generation
+        found: dict[tuple[object, ...], Fact] = {}
+        for row in table.rows:  # two names or sources do not make two facts
+            found.setdefault(row[:4], _fact(row))
+        return tuple(found.values()), generation
 
     async def _nested(self, iri: str, facts: Iterable[Fact], lang: str) -> tuple[Fact, ...]:
         """Give what is said of the nameless nodes that these facts lead to."""
