@@ -2,6 +2,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -379,3 +380,47 @@ def test_hostile_names_and_addresses_are_shown_as_text(oddities: httpx.Client) -
     assert 'href="javascript:' not in page.text
     assert "script-src" not in page.headers["content-security-policy"]
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_every_kind_of_problem_has_a_page(oddities: httpx.Client) -> None:
+    problem = oddities.get("/state/nobody").json()
+    assert problem["type"].startswith(BASE)
+    path = path_of(BASE, problem["type"])
+    assert oddities.get(path).json()["title"] == problem["title"]
+    assert f"<h1>{problem['title']}</h1>" in oddities.get(path, headers=HTML).text
+    for path in ("/problem/query-timeout", "/problem/busy"):
+        assert oddities.get(path).status_code == 200
+    missing = oddities.get("/problem/query-timeou")
+    assert missing.status_code == 404
+    assert BASE + "problem/query-timeout" in missing.json()["near"]
+
+
+def test_a_document_is_asked_for_as_the_web_expects(client: httpx.Client) -> None:
+    whole = client.get("/state/rus", headers=HTML)
+    head = client.head("/state/rus", headers=HTML)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["etag"] == whole.headers["etag"]
+    again = client.get("/state/rus", headers={**HTML, "If-None-Match": whole.headers["etag"]})
+    assert again.status_code == 304
+    assert client.get("/state/rus", headers={"Accept": "image/png"}).status_code == 406
+    assert client.get("/state/rus?format=pdf").status_code == 400
+    assert client.post("/state/rus").status_code == 405
+    assert client.get("/state/rus").headers["content-type"].startswith("text/turtle")
+    style = re.search(r'rel="stylesheet" href="([^"]*)"', whole.text)
+    assert style
+    assert client.get(style[1]).headers["content-type"].startswith("text/css")
+
+
+def test_the_pages_are_made_for_everybody(client: httpx.Client) -> None:
+    for path in ("/state/rus", "/def/", "/def/Denunciation", "/graph/data/states/rus"):
+        page = client.get(path, headers=HTML).text
+        assert page.startswith("<!doctype html>")
+        assert '<html lang="en">' in page
+        assert page.count("<h1") == 1
+        assert '<a class="skip" href="#content">' in page
+        assert "<script" not in page
+        assert " style=" not in page
+        levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+        names = re.findall(r' id="([^"]*)"', page)
+        assert len(names) == len(set(names))

@@ -3,15 +3,15 @@
 import asyncio
 import hashlib
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ergaomnes import media
-from ergaomnes.errors import BadParameter, UnknownThing
+from ergaomnes.errors import BadParameter, ErgaOmnesError, UnknownThing, near
 from ergaomnes.page import Painter
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import FORMATS, Said, Things, Vocabulary, of_path, path_of, written
@@ -113,6 +113,24 @@ class Doors:
     async def graph(self, request: Request) -> Response:
         """Answer with the page of a graph; its facts as RDF are the graph store's to give."""
         return await self.document(request, self.iri(request))
+
+    def problem(self, request: Request, slug: str) -> Response:
+        """Say what a kind of problem is: its address stands in every problem that we report."""
+        iri = f"{self.prefixes.base}problem/{slug}"
+        kinds = {kind.slug: kind for kind in _kinds(ErgaOmnesError)}
+        if slug not in kinds:
+            others = [f"{self.prefixes.base}problem/{one}" for one in near(slug, kinds)]
+            return self.missing(request, UnknownThing(iri, others), "en")
+        kind = kinds[slug]
+        about = {"type": iri, "title": kind.title, "status": kind.status, "detail": kind.__doc__}
+        accept, name = request.headers.get("accept"), request.query_params.get("format")
+        form, _ = media.wanted(accept, name, (media.PLAIN_JSON, media.HTML))
+        headers = {"Vary": "Accept", "Cache-Control": _KEPT}
+        if form is not media.HTML:
+            return JSONResponse(about, headers=headers)
+        template = self.templates.get_template("kind.html")
+        text = template.render(root=self._root(request), lang="en", kind=about)
+        return HTMLResponse(text, headers={**headers, "Content-Security-Policy": POLICY})
 
     async def language(self, request: Request) -> str:
         """Give the language in which names are wanted."""
@@ -228,6 +246,10 @@ def router(doors: Doors) -> APIRouter:
     async def ontology(request: Request) -> Response:
         return RedirectResponse(doors._root(request) + "/def/" + _query(request), 301)
 
+    @made.api_route("/problem/{slug}", methods=methods, include_in_schema=False)
+    async def problem(request: Request, slug: str) -> Response:
+        return doors.problem(request, slug)
+
     async def identified(request: Request) -> Response:
         kind = request.path_params["kind"]
         if kind in kinds:
@@ -262,6 +284,12 @@ def _path(request: Request) -> str:
     """Give the path as it was sent, whatever stood in it fit to be written into an address."""
     raw: bytes = request.scope.get("raw_path") or urllib.parse.quote(request.url.path).encode()
     return urllib.parse.quote(raw.partition(b"?")[0], safe="/%:~!$&'()*+,;=@")
+
+
+def _kinds(kind: type[ErgaOmnesError]) -> Iterator[type[ErgaOmnesError]]:
+    for narrower in kind.__subclasses__():
+        yield narrower
+        yield from _kinds(narrower)
 
 
 def _number(request: Request) -> int:
