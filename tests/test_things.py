@@ -424,3 +424,14 @@ def test_the_pages_are_made_for_everybody(client: httpx.Client) -> None:
         assert all(after - before <= 1 for before, after in pairwise(levels))
         names = re.findall(r' id="([^"]*)"', page)
         assert len(names) == len(set(names))
+
+
+def test_the_page_of_a_question_shows_its_query_and_where_to_ask_it(client: httpx.Client) -> None:
+    page = client.get("/query/effect-of-denunciations", headers=HTML).text
+    assert "<pre" in page
+    assert "SELECT" in page
+    assert 'href="/query/effect-of-denunciations/state"' in page
+    assert client.get("/query/effect-of-denunciations/state", headers=HTML).status_code == 200
+    asked = re.search(r'href="(/questions/[^"]*)">Ask', page)
+    assert asked
+    assert client.get(asked[1]).status_code == 200

@@ -127,7 +127,7 @@ class Painter:
         for fact in about:
             if isinstance(fact.subject, Blank):
                 parts[str(fact.subject)].append(fact)
-        about = [fact for fact in about if not isinstance(fact.subject, Blank)]
+        about = [fact for fact in about if str(fact.value) == said.iri]
         code = self.prefixes.short(said.iri)
         title = said.name or Literal(code)
         is_type = self.prefixes.iri(_TYPE)

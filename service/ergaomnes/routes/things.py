@@ -191,6 +191,7 @@ class Doors:
             "licence": vocabulary.licence,
             "turns": self._turns(path, request, said),
             "number": said.number,
+            "ask": self._ask(root, said.iri),
         }
         iri = said.iri
         if iri == self.prefixes["erga"]:
@@ -215,6 +216,12 @@ class Doors:
             )
         template = self.templates.get_template("term.html" if term else "thing.html")
         return template.render(shared, page=painter.page(said), term=term)
+
+    def _ask(self, root: str, iri: str) -> str:
+        """Give where a question is asked; nothing for other things."""
+        name = iri.removeprefix(self.prefixes["query"])
+        is_question = name != iri and "/" not in name
+        return f"{root}/questions/{name}" if is_question else ""
 
     @staticmethod
     def _root(request: Request) -> str:
