@@ -17,29 +17,33 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Match
 
-from ergaomnes import __version__, media
-from ergaomnes.cache import Cache
+from ergaomnes import __version__, media, problems
+from ergaomnes.cache import App, Cache, Receive, Scope, Send
 from ergaomnes.catalogue import Catalogue
+from ergaomnes.endpoint import Endpoint
 from ergaomnes.errors import ErgaOmnesError, OurFault
 from ergaomnes.generations import Begun, Watch, begin
 from ergaomnes.judging import Judges
-from ergaomnes.routes import queries, sparql, things, validation
+from ergaomnes.known import Known
+from ergaomnes.routes import descriptions, graphs, queries, sparql, things, validation
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import Things
 from ergaomnes.worker import Readers
 
-PROBLEM = "application/problem+json"
+PROBLEM = problems.MEDIA_TYPE
 CACHE_LIMIT = 64 * 2**20
-EXPOSED = ("Content-Location", "Link", "Retry-After")
-_RESERVED = ("type", "title", "status", "detail", "instance")
+EXPOSED = ("Content-Location", "Link", "Retry-After", sparql.HINT)
 
 
 def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     """Make the service; its reader processes live as long as it does."""
     generation, readers = begun or begin(settings)
     judges = Judges(generation.dump, settings)
+    catalogue = Catalogue(shipped().queries, prefixes())
+    known = Known(readers, catalogue)
+    endpoint = Endpoint(known, catalogue)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -59,6 +63,7 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, sparql.Door(known, endpoint)))
     made.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -72,14 +77,42 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     made.add_exception_handler(HTTPException, _http_problem)
     made.add_exception_handler(RequestValidationError, _unprocessable)
     made.add_exception_handler(Exception, _fault)
-    catalogue = Catalogue(shipped().queries, prefixes())
     in_thread = _runner(readers)
-    made.include_router(sparql.router(readers, prefixes()["graph"], in_thread))
+    doors = things.Doors(Things(readers, catalogue))
+    made.include_router(graphs.router(known, prefixes()["graph"], doors.graph))
+    made.include_router(descriptions.router(endpoint))
     made.include_router(queries.router(readers, catalogue, in_thread))
     made.include_router(validation.router(judges))
-    made.include_router(things.router(things.Doors(Things(readers, catalogue))))
+    made.include_router(things.router(doors))
     _add_landing(made, readers)
+    _describe(made)
     return made
+
+
+class Front:
+    """Lead to what is raw ASGI before the framework is asked where a path goes."""
+
+    def __init__(self, app: App, doors: Mapping[str, App]) -> None:
+        self.app = app
+        self.doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        door = self.doors.get(scope["path"]) if scope["type"] == "http" else None
+        await (door or self.app)(scope, receive, send)
+
+
+def _describe(made: FastAPI) -> None:
+    """Add to the description for programs what the framework does not see."""
+    described = made.openapi
+
+    @functools.cache
+    def whole() -> dict[str, Any]:
+        found = described()
+        found["paths"][sparql.PATHS[0]] = sparql.operations()
+        return found
+
+    made.openapi = whole  # type: ignore[method-assign]  # as the framework's manual does it
 
 
 def _runner(readers: Readers) -> Callable[[Callable[[], Any]], Any]:
@@ -94,6 +127,10 @@ def _runner(readers: Readers) -> Callable[[Callable[[], Any]], Any]:
 def _add_landing(made: FastAPI, readers: Readers) -> None:
     routes = {
         "/sparql": "SPARQL 1.1 queries: GET with ?query=, POST as a form or as a query",
+        "/graph/{name}": "a named graph whole, as RDF; /store?graph=IRI and /store?default too",
+        "/queries": "the questions as executable SPARQL",
+        "/void": "the dataset described: statistics, licence, publisher",
+        "/dump.nq": "every fact as N-Quads",
         "/questions": "the questions that can be asked, with their parameters",
         "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
         "/validate": "POST facts and hear what the shapes say of them",
@@ -140,16 +177,10 @@ def _page(routes: Mapping[str, str]) -> str:
 async def _problem(_: Request, error: Exception) -> Response:
     """Print an error of ours as RFC 9457 has it."""
     assert isinstance(error, ErgaOmnesError)  # noqa: S101 - it is registered for these
-    body: dict[str, object] = {
-        "type": f"{prefixes().base}problem/{error.slug}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-    }
-    if error.remedy:
-        body["remedy"] = error.remedy
-    body |= {name: value for name, value in error.data.items() if name not in _RESERVED}
-    return JSONResponse(body, error.status, dict(error.headers), PROBLEM)
+    status, fields, body = problems.printed(error)
+    made = Response(body, status)
+    made.raw_headers = fields
+    return made
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

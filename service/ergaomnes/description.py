@@ -118,6 +118,18 @@ class Written:
     about: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is of what; `entities` are the records that the dataset itself names."""
+
+    triples: int
+    subjects: int
+    objects: int
+    entities: int
+    properties: Mapping[str, int]
+    classes: Mapping[str, int]
+
+
 @dataclass
 class Statistics:
     """Counts of a graph, taken while its triples pass by."""
@@ -136,6 +148,17 @@ class Statistics:
         self.objects.add(str(triple.object))
         if triple.predicate.value == type_iri and isinstance(triple.object, NamedNode):
             self.classes[triple.object.value] += 1
+
+    def counts(self, namespace: str) -> Counts:
+        """Give what was counted; entities are the subjects in that namespace."""
+        return Counts(
+            triples=self.triples,
+            subjects=len(self.subjects),
+            objects=len(self.objects),
+            entities=sum(1 for each in self.subjects if each.startswith(f"<{namespace}")),
+            properties=self.properties,
+            classes=self.classes,
+        )
 
 
 def dataset(engine: EmbeddedEngine) -> Dataset:
@@ -169,7 +192,7 @@ def described(
     said = {Triple(theirs(s), theirs(p), theirs(o)) for s, p, o in engine.construct(_SAID)}  # type: ignore[arg-type]
     left_out = _others(said, {file.distribution for file in files}, prefixes)
     made = [triple for triple in said if triple.subject not in left_out]
-    made += _counted(about, counts, prefixes)
+    made += counted(about.iri, counts.counts(prefixes["id"]), prefixes)
     for file in files:
         made += _file(about, file, prefixes)
     return write(made, prefixes).replace(f"<{FOLDER}", "<")
@@ -190,23 +213,25 @@ def _others(
     }
 
 
-def _counted(about: Dataset, counts: Statistics, prefixes: Prefixes) -> Iterator[Triple]:
+def counted(dataset: str, counts: Counts, prefixes: Prefixes) -> Iterator[Triple]:
+    """Give the VoID statistics of a dataset, in partitions by class and by property."""
+
     def node(curie: str) -> NamedNode:
         return NamedNode(prefixes.iri(curie))
 
     def number(value: int) -> Literal:
         return Literal(str(value), datatype=node("xsd:integer"))
 
-    whole = NamedNode(about.iri)
+    whole = NamedNode(dataset)
     yield Triple(whole, node("rdf:type"), node("void:Dataset"))
     yield Triple(whole, node("void:uriSpace"), Literal(prefixes.base))
     for name, value in (
         ("triples", counts.triples),
         ("classes", len(counts.classes)),
         ("properties", len(counts.properties)),
-        ("distinctSubjects", len(counts.subjects)),
-        ("distinctObjects", len(counts.objects)),
-        ("entities", sum(1 for each in counts.subjects if each.startswith(f"<{prefixes['id']}"))),
+        ("distinctSubjects", counts.subjects),
+        ("distinctObjects", counts.objects),
+        ("entities", counts.entities),
     ):
         yield Triple(whole, node(f"void:{name}"), number(value))
     yield Triple(whole, node("void:uriRegexPattern"), Literal(f"^{prefixes['id']}"))
@@ -216,7 +241,7 @@ def _counted(about: Dataset, counts: Statistics, prefixes: Prefixes) -> Iterator
     )
     for sort, measure, found in parts:
         for iri, many in found.items():
-            part = NamedNode(f"{about.iri}/{sort}/{prefixes.short(iri).replace(':', '-')}")
+            part = NamedNode(f"{dataset}/{sort}/{prefixes.short(iri).replace(':', '-')}")
             yield Triple(whole, node(f"void:{sort}Partition"), part)
             yield Triple(part, node(f"void:{sort}"), NamedNode(iri))
             yield Triple(part, node(f"void:{measure}"), number(many))

@@ -14,6 +14,7 @@ ErgaOmnesError
 │   ├── UnknownPrefix
 │   ├── NotACurie
 │   ├── QuerySyntax
+│   ├── UnknownDataset
 │   ├── QueryKind
 │   ├── QueryTooDeep
 │   ├── TurtleSyntax
@@ -27,7 +28,10 @@ ErgaOmnesError
 │       ├── UnknownSetting
 │       └── BadSetting
 ├── Refused                     403
-│   └── QueryRefused
+│   ├── QueryRefused
+│   └── ReadOnly
+├── WrongMethod                 405
+│   └── NotWritable
 ├── UnsupportedMediaType        415
 ├── NotAcceptable               406
 │   └── AnswerUnwritable
@@ -72,6 +76,11 @@ EXIT_USAGE = 2  # what was asked for does not exist or does not fit
 EXIT_INPUT = 3  # a file or text that was given cannot be read
 EXIT_STOPPED = 4  # a limit was reached, or another service failed
 EXIT_OURS = 5  # our own fault
+
+_CONTRIBUTE = (
+    "Facts change through contributions, which are checked and recorded: POST the new facts to"
+    " /validate to hear what the shapes say of them, and send them with their sources."
+)
 
 
 def near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
@@ -295,13 +304,43 @@ class NotACurie(BadRequest):
 
 
 class QuerySyntax(BadRequest):
-    """The SPARQL does not parse."""
+    """The SPARQL does not parse; `line` and `column` count from 1, in characters."""
 
     slug = "query-syntax"
     title = "The query is not valid SPARQL"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(f"The query cannot be parsed: {message}", message=message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        piece: str = "",
+        remedy: str = "",
+    ) -> None:
+        where = "" if line is None else f" at line {line}, column {column}"
+        place = {} if line is None else {"line": line, "column": column, "piece": piece}
+        super().__init__(
+            f"The query cannot be parsed{where}: {message}",
+            remedy=remedy,
+            message=message,
+            **place,
+        )
+
+
+class UnknownDataset(BadRequest):
+    """A query is to be asked of a graph that is not here."""
+
+    slug = "unknown-dataset"
+    title = "The dataset is not here"
+
+    def __init__(self, graph: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"The query is to be asked of <{graph}>, and there is no such graph.",
+            remedy=did_you_mean([f"<{one}>" for one in near]),
+            graph=graph,
+            near=tuple(near),
+        )
 
 
 class QueryKind(BadRequest):
@@ -538,6 +577,49 @@ class QueryRefused(Refused):
             remedy="Only read what is in this store: no SERVICE, no remote FROM, no update.",
             why=why,
         )
+
+
+class ReadOnly(Refused):
+    """An update was sent to where facts are only read."""
+
+    slug = "read-only"
+    title = "Nothing is written here"
+
+    def __init__(self) -> None:
+        super().__init__("SPARQL Update is not taken here.", remedy=_CONTRIBUTE)
+
+
+# 405
+
+
+class WrongMethod(ErgaOmnesError):
+    """What has this address is not used so."""
+
+    status = 405
+    slug = "wrong-method"
+    title = "The method is not taken here"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"{method[:40]} is not taken here; {', '.join(allowed)} are.",
+            method=method[:40],
+            allowed=tuple(allowed),
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say what may be done instead."""
+        allowed = self.data["allowed"]
+        return {"Allow": ", ".join(allowed)} if isinstance(allowed, tuple) else {}
+
+
+class NotWritable(WrongMethod):
+    """A graph was to be changed by way of the Graph Store Protocol."""
+
+    slug = "not-writable"
+    title = "Graphs are only read here"
+    remedy = _CONTRIBUTE
 
 
 # 415, 406

@@ -27,7 +27,7 @@ from typing import IO, Any
 
 import pyoxigraph as ox
 
-from ergaomnes import media
+from ergaomnes import media, results
 from ergaomnes.errors import ErgaOmnesError
 from ergaomnes.guard import guarded
 from ergaomnes.terms import prefixes
@@ -49,14 +49,6 @@ _LIBC = ctypes.CDLL(None)
 
 _XML = (media.SPARQL_XML.media_type, media.RDF_XML.media_type)
 _JSON_ROW = re.compile(rb'"(?:[^"\\]|\\.)*+"|([\[,]\{)')
-# What begins a graph, and how prefixes are declared in it.
-_IN_TURTLE = re.compile(rb"(?:@prefix .*\n)*"), re.compile(rb"@prefix ([^:]*):.*\n")
-_IN_XML = re.compile(rb"<\?xml.*\n<rdf:RDF[^>]*>"), re.compile(rb' xmlns:([^=]+)="[^"]*"')
-_DECLARING = {
-    media.TURTLE.media_type: _IN_TURTLE,
-    media.TRIG.media_type: _IN_TURTLE,
-    media.RDF_XML.media_type: _IN_XML,
-}
 _CSV_QUOTED = re.compile(rb'"[^"]*+"')
 
 _WRITE = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
@@ -136,15 +128,19 @@ def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
     media_type: str = asked["media_type"]
     out = _Bounded(asked["bytes"])
     try:
-        results = store.query(asked["query"], **_dataset(asked))
-        if isinstance(results, ox.QueryTriples):
-            triples = sorted(_counted(results, asked["rows"]), key=str)
-            _write(triples, out, media_type)
-            return _whole(_declared(b"".join(out.parts), media_type), media_type)
-        results.serialize(_file(out), format=ox.QueryResultsFormat.from_media_type(media_type))
+        found = store.query(asked["query"], **_dataset(asked))
+        if isinstance(found, ox.QueryTriples):
+            # What is read whole comes in the order of the store, and is not held in memory twice.
+            triples = found if asked["whole"] else sorted(_counted(found, asked["rows"]), key=str)
+            written_as = ox.RdfFormat.from_media_type(media_type)
+            names = dict(prefixes().namespaces)
+            ox.serialize(triples, _file(out), format=written_as, prefixes=names)
+            body = results.with_used_prefixes(b"".join(out.parts), media_type)
+            return _whole(body, media_type)
+        found.serialize(_file(out), format=ox.QueryResultsFormat.from_media_type(media_type))
         body = b"".join(out.parts)
         if (
-            isinstance(results, ox.QuerySolutions)
+            isinstance(found, ox.QuerySolutions)
             and len(body) > asked["rows"]  # a row has more than a byte
             and _rows(body, media_type) > asked["rows"]
         ):
@@ -161,28 +157,6 @@ def _whole(body: bytes, media_type: str) -> tuple[Head, bytes]:
         written = media.whole_xml(body)
         return ({"error": "unwritable"}, b"") if written is None else ({}, written)
     return {}, body
-
-
-def _write(triples: list[ox.Triple], out: _Bounded, media_type: str) -> None:
-    names = dict(prefixes().namespaces) if media_type in _DECLARING else None
-    written_as = ox.RdfFormat.from_media_type(media_type)
-    ox.serialize(triples, _file(out), format=written_as, prefixes=names)
-
-
-def _declared(body: bytes, media_type: str) -> bytes:
-    """Leave out the prefixes that a graph does not use, and put the others in their order."""
-    if media_type not in _DECLARING:
-        return body
-    beginning, declaration = _DECLARING[media_type]
-    if (begun := beginning.match(body)) is None:
-        return body
-    rest = body[begun.end() :]
-    declared = list(declaration.finditer(begun[0]))
-    if not declared:
-        return body
-    used = sorted(one[0] for one in declared if one[1] + b":" in rest)
-    before, after = begun[0][: declared[0].start()], begun[0][declared[-1].end() :]
-    return b"".join((before, *used, after, rest))
 
 
 def _dataset(asked: Head) -> Head:

@@ -1,12 +1,24 @@
-"""Read what engines send over a wire into answers of our own."""
+"""Read what engines send over a wire into answers of our own, and write graphs for the wire."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 import pyoxigraph as ox
 
+from ergaomnes import media
 from ergaomnes.engine import Blank, Iri, Literal, Table, Term, Triples, Truth
-from ergaomnes.store import own
+from ergaomnes.store import own, theirs
+from ergaomnes.terms import Prefixes
+
+# What begins a graph, and how prefixes are declared in it.
+_IN_TURTLE = re.compile(rb"(?:@prefix .*\n)*"), re.compile(rb"@prefix ([^:]*):.*\n")
+_IN_XML = re.compile(rb"<\?xml.*\n<rdf:RDF[^>]*>"), re.compile(rb' xmlns:([^=]+)="[^"]*"')
+_DECLARING = {
+    media.TURTLE.media_type: _IN_TURTLE,
+    media.TRIG.media_type: _IN_TURTLE,
+    media.RDF_XML.media_type: _IN_XML,
+}
 
 
 def table_or_truth(body: bytes | str) -> Table | Truth:
@@ -49,11 +61,43 @@ def triples(body: bytes | str, media_type: str) -> Triples:
     if read_as is None:
         raise ValueError(f"{media_type} is no RDF that is read here")
     try:
-        found = {
-            (own(one.subject), Iri(one.predicate.value), own(one.object))
-            for one in ox.parse(body, format=read_as)
-            if not isinstance(one.subject, ox.Triple) and not isinstance(one.object, ox.Triple)
-        }
+        return ours(ox.parse(body, format=read_as))
     except SyntaxError as error:
         raise ValueError(f"it does not parse ({error})") from None
-    return Triples(tuple(sorted(found, key=str)))
+
+
+def ours(found: Iterable[ox.Triple | ox.Quad]) -> Triples:
+    """Give the triples of an engine in terms of our own, each once, sorted."""
+    made = {
+        (own(one.subject), Iri(one.predicate.value), own(one.object))
+        for one in found
+        if not isinstance(one.subject, ox.Triple) and not isinstance(one.object, ox.Triple)
+    }
+    return Triples(tuple(sorted(made, key=str)))
+
+
+def graph(found: Triples, written_as: media.Format, prefixes: Prefixes) -> bytes:
+    """Write a graph, with the prefixes it uses where the format has any."""
+    triples = [ox.Triple(theirs(s), theirs(p), theirs(o)) for s, p, o in found]  # type: ignore[arg-type]
+    body = ox.serialize(
+        triples,
+        format=ox.RdfFormat.from_media_type(written_as.media_type),
+        prefixes=dict(prefixes.namespaces),
+    )
+    assert body is not None  # noqa: S101 - it goes to no file
+    return with_used_prefixes(body, written_as.media_type)
+
+
+def with_used_prefixes(body: bytes, media_type: str) -> bytes:
+    """Leave out the prefixes that a graph does not use, and put the others in their order."""
+    if media_type not in _DECLARING:
+        return body
+    beginning, declaration = _DECLARING[media_type]
+    begun = beginning.match(body)
+    declared = list(declaration.finditer(begun[0])) if begun else []
+    if begun is None or not declared:
+        return body
+    rest = body[begun.end() :]
+    used = sorted(one[0] for one in declared if one[1] + b":" in rest)
+    before, after = begun[0][: declared[0].start()], begun[0][declared[-1].end() :]
+    return b"".join((before, *used, after, rest))

@@ -563,7 +563,8 @@ class Readers:
                 "default": default_graphs,
                 "named": named_graphs,
                 "dataset": bool(asked.graphs or asked.named_graphs),
-                "rows": _NO_LIMIT if whole else limits.row_limit,
+                "whole": whole,
+                "rows": limits.row_limit,
                 "bytes": _NO_LIMIT if whole else limits.answer_limit,
                 "seconds": limits.time_limit,
             }

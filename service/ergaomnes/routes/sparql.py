@@ -1,68 +1,202 @@
-"""/sparql: the SPARQL 1.1 Protocol for queries, https://www.w3.org/TR/sparql11-protocol/."""
+"""/sparql: the SPARQL 1.1 Protocol for queries, https://www.w3.org/TR/sparql11-protocol/.
 
+It is raw ASGI, without a framework and without threads: most of what a short query costs is what
+is done around it.
+"""
+
+import functools
+import html
+import re
 import urllib.parse
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-
-from ergaomnes import media
+from ergaomnes import media, results
+from ergaomnes.endpoint import EXAMPLES, SPARQL, Endpoint, address, field
 from ergaomnes.errors import (
     BadRequest,
+    ErgaOmnesError,
     MissingQuery,
-    QueryRefused,
+    QuerySyntax,
     QueryTooLong,
+    ReadOnly,
+    UnknownDataset,
     UnknownParameter,
     UnsupportedMediaType,
+    WrongMethod,
+    did_you_mean,
     near,
 )
-from ergaomnes.guard import own_graph
-from ergaomnes.worker import Readers
+from ergaomnes.guard import Guarded, own_graph
+from ergaomnes.known import Known
+from ergaomnes.problems import MEDIA_TYPE, Fields, printed
+from ergaomnes.syntax import explained
+
+PATHS = (SPARQL, f"{SPARQL}/")
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
+HINT = "Ergaomnes-Hint"
+"""The field that says which name in a query is none of ours, and what may have been meant."""
 
 FORM = "application/x-www-form-urlencoded"
 QUERY = "application/sparql-query"
 UPDATE = "application/sparql-update"
-KNOWN = ("query", "default-graph-uri", "named-graph-uri", "format")
+PARAMETERS = ("query", "default-graph-uri", "named-graph-uri", "format")
 # Clients such as SPARQLWrapper name the format in all the ways that endpoints have ever known.
 SYNONYMS = {"output": "format", "results": "format"}
 
+_GRAPHS = (*media.GRAPHS, *media.DATASETS)
+_DESCRIPTIONS = (*_GRAPHS, media.HTML)
+_MOST_FIELDS = 1000
+_SMALL = 400  # bytes of an answer that may be an empty one
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 Pairs = list[tuple[str, str]]
-Runner = Callable[[Callable[[], Any]], Any]
+Answer = tuple[int, Fields, bytes]
 
 
-def router(readers: Readers, graphs: str, in_thread: Runner) -> APIRouter:
-    """Make the route over a pool of readers; `graphs` is the namespace of the named graphs."""
-    made = APIRouter()
+class Door:
+    """The address of the endpoint; without a query it describes itself."""
 
-    @made.head("/sparql", include_in_schema=False)
-    @made.get("/sparql", summary="Ask a SPARQL query")
-    async def get(request: Request) -> Response:
-        return await answer(request, request.query_params.multi_items())
+    def __init__(self, known: Known, endpoint: Endpoint) -> None:
+        self.readers = known.readers
+        self.known = known
+        self.endpoint = endpoint
+        self.prefixes = endpoint.prefixes
+        self.graphs = endpoint.prefixes["graph"]
 
-    @made.post("/sparql", summary="Ask a SPARQL query")
-    async def post(request: Request) -> Response:
-        return await answer(request, await _posted(request, readers.settings.query_limit))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, whatever is wrong with it."""
+        try:
+            status, fields, body = await self._answered(scope, receive)
+        except ErgaOmnesError as error:
+            status, fields, body = printed(error)
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        body = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.body", "body": body})
 
-    async def answer(request: Request, pairs: Pairs) -> Response:
+    async def _answered(self, scope: Scope, receive: Receive) -> Answer:
+        method = scope["method"]
+        if method == "OPTIONS":
+            allow = ", ".join(METHODS).encode()
+            return 204, [(b"allow", allow), (b"accept-post", f"{QUERY}, {FORM}".encode())], b""
+        if method not in METHODS:
+            raise WrongMethod(method, METHODS)
+        pairs = _pairs(scope["query_string"])
+        if method == "POST":
+            pairs += await _posted(scope, receive, self.readers.settings.query_limit)
         values = _values(pairs)
-        asked = await in_thread(lambda: readers.guarded(values["query"][0], graphs))
-        default, named = (
-            [own_graph(graph, graphs) for graph in values[name]]
-            for name in ("default-graph-uri", "named-graph-uri")
+        accept, name = field(scope, b"accept"), "".join(values["format"])
+        if values["query"]:
+            return await self._asked(values, accept, name)
+        if method == "POST" or values["default-graph-uri"] or values["named-graph-uri"]:
+            raise MissingQuery
+        return await self._described(accept, name, address(scope))
+
+    async def _asked(self, values: dict[str, list[str]], accept: str, name: str) -> Answer:
+        [text] = values["query"]
+        default, named = values["default-graph-uri"], values["named-graph-uri"]
+        try:
+            asked = await self.readers.checked(text, self.graphs)
+            if default or named or asked.graphs or asked.named_graphs:
+                await self._check_graphs(default, named, asked)
+            offered = _GRAPHS if asked.answers_with_a_graph else media.TABLES
+            written_as, media_type = wanted(accept, name, offered)
+            reply = await self.readers.replied(
+                asked, written_as, default_graphs=default, named_graphs=named
+            )
+        except QuerySyntax as fault:
+            terms = await self.known.terms()
+            raise explained(text, fault, self.prefixes, terms) from None
+        status, fields, body = answer(reply.body, media_type)
+        if len(body) < _SMALL and (hint := await self._hint(text)):
+            fields.append((HINT.lower().encode(), hint.encode("ascii", "backslashreplace")))
+        return status, fields, body
+
+    async def _check_graphs(self, default: list[str], named: list[str], asked: Guarded) -> None:
+        known = await self.known.graphs()
+        for graph in (*default, *named, *asked.graphs, *asked.named_graphs):
+            if own_graph(graph, self.graphs) not in known:
+                raise UnknownDataset(graph, near(graph, known)[:3])
+
+    async def _hint(self, text: str) -> str:
+        """Name what looks like a term of ours and is none: a query with it finds nothing."""
+        namespace = self.prefixes["erga"]
+        if namespace not in text:
+            return ""
+        terms = await self.known.terms()
+        names = {term.removeprefix(namespace) for term in terms}
+        given = set(re.findall(rf"<{re.escape(namespace)}(\w+)>", text))
+        for prefix in re.findall(rf"([\w-]*):\s*<{re.escape(namespace)}>", text):
+            given |= set(re.findall(rf"(?<![\w-]){re.escape(prefix)}:(\w+)", text))
+        unknown = sorted(given - names)[:3]
+        return " ".join(
+            f"erga:{name} is no term of the ontology."
+            f" {did_you_mean([f'erga:{one}' for one in near(name, names)[:2]])}".rstrip()
+            for name in unknown
         )
-        offered = _offered(asked.answers_with_a_graph)
-        accept, name = request.headers.get("accept"), "".join(set(values["format"]))
-        written_as, media_type = media.wanted(accept, name, offered)
-        reply = await in_thread(
-            lambda: readers.reply(asked, written_as, default_graphs=default, named_graphs=named)
+
+    async def _described(self, accept: str, name: str, place: str) -> Answer:
+        written_as, media_type = wanted(accept, name, _DESCRIPTIONS)
+        if written_as is media.HTML:
+            return answer(self._page(place).encode(), media_type, is_public=True)
+        found = await self.endpoint.service(place)
+        body = results.graph(found, written_as, self.prefixes)
+        return answer(body, media_type, is_public=True)
+
+    def _page(self, place: str) -> str:
+        items = "".join(
+            f'<li><a href="{place}/questions/{one.name}">{html.escape(one.title)}</a>:'
+            f" {html.escape(one.question)}</li>"
+            for one in self.endpoint.catalogue
         )
-        return Response(reply.body, media_type=media_type, headers={"Vary": "Accept"})
+        return (
+            '<!doctype html><html lang="en"><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width">'
+            "<title>Erga Omnes: SPARQL</title><h1>SPARQL</h1>"
+            f'<form action="{place}{SPARQL}"><p><label for="query">Query</label></p>'
+            '<p><textarea id="query" name="query" rows="14" cols="90" spellcheck="false">'
+            "</textarea></p><p><button>Ask</button></p></form>"
+            f'<p>Send a query by GET or POST to <code>{place}{SPARQL}</code>. The <a href="'
+            f'{place}{SPARQL}?format=ttl">description of this service</a> and the <a href="{place}'
+            f'{EXAMPLES}?format=ttl">example queries</a> are there for programs.</p>'
+            f"<h2>Questions to begin with</h2><ul>{items}</ul></html>"
+        )
 
-    return made
+
+def answer(body: bytes, media_type: str, *, is_public: bool = False) -> Answer:
+    """Make the answer of a body; what did not come from the readers alone says that it is kept."""
+    charset = "; charset=utf-8" if media_type.startswith("text/") else ""
+    fields = [
+        (b"content-type", (media_type + charset).encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"vary", b"Accept"),
+    ]
+    if is_public:
+        fields.append((b"cache-control", b"public, max-age=60"))
+    return 200, fields, body
 
 
-def _offered(is_graph: bool) -> Sequence[media.Format]:
-    return (*media.GRAPHS, *media.DATASETS) if is_graph else media.TABLES
+@functools.lru_cache(maxsize=1000)
+def wanted(accept: str, name: str, formats: tuple[media.Format, ...]) -> tuple[media.Format, str]:
+    """Give the format that is asked for, as `media.wanted`; most requests ask alike."""
+    return media.wanted(accept, name, formats)
+
+
+def _pairs(query_string: bytes) -> Pairs:
+    try:
+        return urllib.parse.parse_qsl(
+            query_string.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise BadRequest("The parameters are not UTF-8.") from None
+    except ValueError as error:
+        raise BadRequest(f"The parameters cannot be read: {error}.") from None
 
 
 def _values(pairs: Pairs) -> dict[str, list[str]]:
@@ -71,57 +205,103 @@ def _values(pairs: Pairs) -> dict[str, list[str]]:
     What is not of it is ignored, as clients add what other endpoints want; but what looks like a
     slip of the pen is refused, for without it the answer would be another.
     """
-    values: dict[str, list[str]] = {name: [] for name in KNOWN}
+    values: dict[str, list[str]] = {name: [] for name in PARAMETERS}
     for given, value in pairs:
         name = SYNONYMS.get(given, given)
         if name in ("update", "using-graph-uri", "using-named-graph-uri"):
-            raise QueryRefused("updates are not taken here.")
+            raise ReadOnly
         if name in values:
-            values[name].append(value)
-        elif likely := near(name[:100], KNOWN):
+            if value not in values[name]:
+                values[name].append(value)
+        elif likely := near(name[:100], PARAMETERS):
             raise UnknownParameter(name[:100], likely)
-    if not values["query"]:
-        raise MissingQuery
     for name in ("query", "format"):
-        if len(set(values[name])) > 1:
+        if len(values[name]) > 1:
             raise BadRequest(f"The parameter “{name}” is given more than one value.")
     return values
 
 
-async def _posted(request: Request, limit: int) -> Pairs:
+async def _posted(scope: Scope, receive: Receive, limit: int) -> Pairs:
     """Read the two ways of posting a query."""
-    content_type, _, rest = request.headers.get("content-type", "").partition(";")
+    content_type, _, rest = field(scope, b"content-type").partition(";")
     kind = content_type.strip().lower()
     if kind == UPDATE:
-        raise QueryRefused("updates are not taken here.")
+        raise ReadOnly
     if kind not in (FORM, QUERY):
         raise UnsupportedMediaType(kind[:100] or "none", (QUERY, FORM))
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if field(scope, b"content-encoding").lower() not in ("", "identity"):
         raise UnsupportedMediaType("a compressed body", (QUERY, FORM))
     charset = rest.lower().partition("charset=")[2].strip(' "')
     if charset not in ("", "utf-8", "utf8"):
         raise UnsupportedMediaType(f"charset {charset[:40]}", (QUERY, FORM))
-    body = await _body(request, limit)
+    body = await _body(receive, limit)
+    if kind == FORM:
+        return _pairs(body)
     try:
-        text = body.decode()
-        if kind == FORM:
-            return urllib.parse.parse_qsl(
-                text, keep_blank_values=True, errors="strict", max_num_fields=100
-            )
+        return [("query", body.decode())]
     except UnicodeDecodeError:
         raise BadRequest("The body is not UTF-8.") from None
-    except ValueError as error:
-        raise BadRequest(f"The form cannot be read: {error}.") from None
-    return [*request.query_params.multi_items(), ("query", text)]
 
 
-async def _body(request: Request, limit: int) -> bytes:
+async def _body(receive: Receive, limit: int) -> bytes:
     """Read no more than a query of the greatest length can need, whatever is announced."""
     # Four bytes a character, three characters a byte in a form, and room for the graphs.
     most = 12 * limit + 10_000
     body = bytearray()
-    async for part in request.stream():
-        body += part
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("The body is not whole.")
+        body += message.get("body", b"")
         if len(body) > most:
             raise QueryTooLong(len(body), limit)
-    return bytes(body)
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def operations() -> dict[str, object]:
+    """Describe this address for OpenAPI."""
+    tables, graphs = ([one.media_type for one in some] for some in (media.TABLES, _GRAPHS))
+    answers: dict[str, object] = {media_type: {} for media_type in (*tables, *graphs)}
+    found: dict[str, object] = {
+        "200": {"description": "the answer, or without a query the description", "content": answers}
+    }
+    problem: dict[str, object] = {MEDIA_TYPE: {}}
+    found |= {
+        status: {"description": why, "content": problem}
+        for status, why in (
+            ("400", "the query cannot be read: where, and what may have been meant"),
+            ("403", "it would reach out or write"),
+            ("406", "no media type fits"),
+            ("413", "the query or the answer is too large"),
+            ("503", "all readers are at work; see Retry-After"),
+            ("504", "it took too long"),
+            ("507", "it took too much memory"),
+        )
+    }
+    about = {
+        "query": "the SPARQL 1.1 query",
+        "default-graph-uri": "a graph to ask as the default graph, instead of the union of all",
+        "named-graph-uri": "a graph to ask by its name",
+        "format": "the short name or the media type of the answer, instead of Accept",
+    }
+    many = {"type": "array", "items": {"type": "string", "format": "iri"}}
+    schemas = {name: many if name.endswith("-uri") else {"type": "string"} for name in about}
+    parameters = [
+        {"name": name, "in": "query", "description": said, "schema": schemas[name]}
+        for name, said in about.items()
+    ]
+    content = {
+        FORM: {"schema": {"type": "object", "properties": schemas, "required": ["query"]}},
+        QUERY: {"schema": {"type": "string"}},
+    }
+    said = {"summary": "Ask a SPARQL query", "responses": found}
+    return {
+        "get": {**said, "operationId": "sparql_get", "parameters": parameters},
+        "post": {
+            **said,
+            "operationId": "sparql_post",
+            "parameters": parameters[1:],
+            "requestBody": {"required": True, "content": content},
+        },
+    }

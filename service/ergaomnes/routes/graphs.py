@@ -1,0 +1,95 @@
+"""Graphs read whole: SPARQL 1.1 Graph Store Protocol, https://www.w3.org/TR/sparql11-http-rdf-update/.
+
+`/graph/NAME` is a graph by its own address, `/store?graph=IRI` by its name, and `/store?default`
+the union of all. Nothing is written: facts change through contributions.
+"""
+
+import urllib.parse
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+
+from ergaomnes import media
+from ergaomnes.endpoint import STORE
+from ergaomnes.errors import BadRequest, NotWritable, UnknownGraph, near
+from ergaomnes.known import Known
+
+METHODS = ("GET", "HEAD", "OPTIONS")
+FORMATS = (*media.GRAPHS, *media.DATASETS)
+
+Page = Callable[[Request], Awaitable[Response]]
+
+_WRITES = ["PUT", "POST", "DELETE", "PATCH"]
+_KEEP = "public, max-age=60"
+_ALL = "CONSTRUCT { ?subject ?property ?value } WHERE { ?subject ?property ?value }"
+_NAMES = {"graph", "default", "format"}
+
+
+def router(known: Known, graphs: str, page: Page | None = None) -> APIRouter:
+    """Make the routes; `page` answers who would rather read, and what is no graph."""
+    made = APIRouter()
+
+    @made.head("/graph/{name:path}", include_in_schema=False)
+    @made.get("/graph/{name:path}", summary="Read a graph by its own address")
+    async def direct(request: Request, name: str) -> Response:
+        accept, given = request.headers.get("accept"), request.query_params.get("format")
+        offered = (*FORMATS, media.HTML) if page else FORMATS
+        written_as, media_type = media.wanted(accept, given, offered)
+        graph = graphs + urllib.parse.quote(name, safe="/-._~")
+        if page and (written_as is media.HTML or graph not in await known.graphs()):
+            return await page(request)
+        return await whole(graph, written_as, media_type)
+
+    @made.head(STORE, include_in_schema=False)
+    @made.get(STORE, summary="Read a graph by its name, or the union of all")
+    async def indirect(request: Request) -> Response:
+        wanted = _wanted(request)
+        accept, given = request.headers.get("accept"), request.query_params.get("format")
+        written_as, media_type = media.wanted(accept, given, FORMATS)
+        return await whole(wanted, written_as, media_type)
+
+    @made.api_route("/graph/{name:path}", methods=_WRITES, include_in_schema=False)
+    @made.api_route(STORE, methods=_WRITES, include_in_schema=False)
+    async def written(request: Request) -> Response:
+        raise NotWritable(request.method, METHODS)
+
+    @made.options("/graph/{name:path}", include_in_schema=False)
+    @made.options(STORE, include_in_schema=False)
+    async def options() -> Response:
+        return Response(status_code=204, headers={"Allow": ", ".join(METHODS)})
+
+    async def whole(graph: str, written_as: media.Format, media_type: str) -> Response:
+        """Send a graph, or the union of all for the empty name."""
+        there = await known.graphs()
+        if graph and graph not in there:
+            raise UnknownGraph(graph, near(graph, there)[:3])
+        asked = known.readers.guarded(_ALL)
+        chosen = [graph] if graph else []
+        reply = await known.readers.replied(asked, written_as, default_graphs=chosen, whole=True)
+        headers = {"Vary": "Accept", "Cache-Control": _KEEP}
+        return Response(reply.body, media_type=media_type, headers=headers)
+
+    return made
+
+
+def _wanted(request: Request) -> str:
+    """Give the graph that `?graph=` or `?default` names; the empty name is the union."""
+    given = request.query_params.multi_items()
+    for name, _ in given:
+        if name not in _NAMES:
+            raise BadRequest(
+                f"“{name[:100]}” is no parameter of a graph store.",
+                remedy="Ask with ?graph= and the IRI of a graph, or with ?default.",
+            )
+    named = [value for name, value in given if name == "graph"]
+    is_default = any(name == "default" for name, _ in given)
+    if len(named) + is_default != 1:
+        raise BadRequest(
+            "A graph store is asked for one graph at a time.",
+            remedy="Give ?graph= with the IRI of a graph, or ?default, and not both.",
+        )
+    if is_default:
+        return ""
+    if not urllib.parse.urlsplit(named[0]).scheme:
+        raise BadRequest(f"“{named[0][:100]}” is not the whole IRI of a graph.")
+    return named[0]
