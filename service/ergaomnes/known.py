@@ -57,7 +57,7 @@ class Known:
             self._kept, self._generation = {}, generation
         if question not in self._kept:
             asked = self.readers.guarded(self.catalogue[question].text)
-            reply = await self.readers.replied(asked, media.SPARQL_JSON)
+            reply = await self.readers.replied(asked, media.SPARQL_JSON, whole=True)
             found = results.table_or_truth(reply.body)
             assert isinstance(found, Table)  # noqa: S101 - the catalogue holds no other form
             if reply.generation == self._generation:

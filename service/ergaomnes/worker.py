@@ -564,7 +564,7 @@ class Readers:
                 "named": named_graphs,
                 "dataset": bool(asked.graphs or asked.named_graphs),
                 "whole": whole,
-                "rows": limits.row_limit,
+                "rows": _NO_LIMIT if whole else limits.row_limit,
                 "bytes": _NO_LIMIT if whole else limits.answer_limit,
                 "seconds": limits.time_limit,
             }
