@@ -1,23 +1,32 @@
 """What the service says of itself, read by another library and counted against the dump."""
 
+import asyncio
+import dataclasses
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import rdflib
 from rdflib import RDF, URIRef
-from rdflib.namespace import DCAT, DCTERMS, SH, VOID, Namespace
+from rdflib.namespace import DCTERMS, SH, VOID, Namespace
 
 from ergaomnes.app import create_app
 from ergaomnes.build import Built
 from ergaomnes.catalogue import Catalogue
+from ergaomnes.description import Counts
+from ergaomnes.known import Known
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
+from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import prefixes
+from ergaomnes.worker import Readers
 from serving import served
 
+DCAT = Namespace(prefixes()["dcat"])
 SD = Namespace(prefixes()["sd"])
 SCHEMA = Namespace(prefixes()["schema"])
 DATASET = URIRef(prefixes()["id"] + "dataset")
@@ -155,6 +164,43 @@ def test_the_dataset_says_where_it_is_asked_and_fetched(
     assert dump.content == built.dump.read_bytes()
     part = client.get("/dump.nq", headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, dump.content[10:20])
+
+
+async def what_is_known(settings: Settings, built: Built) -> tuple[object, ...]:
+    """Ask a pool that answers nothing itself: only what was answered beforehand is known."""
+    catalogue = Catalogue(shipped().queries, prefixes())
+    known = Known(Readers(built.dump, settings, built.key), catalogue)
+    return await known.graphs(), await known.counts(), await known.dataset()
+
+
+def test_what_reads_every_fact_was_answered_when_the_store_was_built(
+    settings: Settings, built: Built, graph: EmbeddedEngine
+) -> None:
+    graphs, counts, dataset = asyncio.run(what_is_known(settings, built))
+    catalogue = Catalogue(shipped().queries, prefixes())
+    sizes = graph.select(catalogue["graph-sizes"].text)
+    assert graphs == {str(row["graph"]): int(str(row["facts"])) for row in sizes}
+    assert isinstance(counts, Counts)
+    assert sum(counts.properties.values()) == counts.triples
+    assert dataset == graph.select(catalogue["dataset-facts"].text).rows
+
+
+def test_an_answer_to_another_query_or_of_another_dump_is_not_taken(
+    settings: Settings, built: Built, tmp_path: Path
+) -> None:
+    dump = tmp_path / "graph.nq"
+    dump.write_bytes(b"")
+    answers = json.loads(built.answers.read_text("utf-8"))
+    other = {name: {**one, "query": f"{one['query']} "} for name, one in answers.items()}
+    for written, given in (
+        (json.dumps(other), settings),
+        ("{", settings),
+        (json.dumps(answers), dataclasses.replace(settings, dump=dump)),
+    ):
+        (tmp_path / "answers.json").write_text(written, "utf-8")
+        changed = dataclasses.replace(built, place=tmp_path)
+        with pytest.raises(AssertionError):  # it was not entered, so it cannot be asked
+            asyncio.run(what_is_known(given, changed))
 
 
 def test_a_description_can_be_asked_for_again(client: httpx.Client) -> None:

@@ -3,9 +3,10 @@
 A built store is a folder named after a hash of everything it is made from, so that a changed fact,
 rule or version means another folder, and a folder that exists is finished:
 
-    stores/<key>/graph.nq    every fact, one a line, sorted; same facts, same bytes
-    stores/<key>/store/      the same facts as an Oxigraph store on disk
-    stores/<key>/meta.json   what it was made from, and how much there is
+    stores/<key>/graph.nq      every fact, one a line, sorted; same facts, same bytes
+    stores/<key>/store/        the same facts as an Oxigraph store on disk
+    stores/<key>/answers.json  what the service is asked of the whole, such as its counts
+    stores/<key>/meta.json     what it was made from, and how much there is
 
 It is made in a folder of its own beside the others and renamed when it is whole. A build that is
 killed leaves only that folder, which the next build sweeps away.
@@ -31,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyoxigraph
-from pyoxigraph import RdfFormat, Store
+from pyoxigraph import QueryResultsFormat, QueryTriples, RdfFormat, Store
 
 from ergaomnes import __version__, engine, rules, store, terms, turtle
 from ergaomnes.errors import BuildFailed, NoSuchFile
@@ -74,6 +75,11 @@ class Built:
     def store(self) -> Path:
         """The Oxigraph store on disk; nobody may open it to write."""
         return self.place / "store"
+
+    @property
+    def answers(self) -> Path:
+        """The answers to the queries of `queries/descriptions`."""
+        return self.place / "answers.json"
 
     @property
     def meta(self) -> Path:
@@ -228,6 +234,7 @@ def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
     content = b"".join(lines)
     dump = temporary / "graph.nq"
     _write(dump, content)
+    _write(temporary / "answers.json", json.dumps(_answers(files, made.store)).encode())
 
     tell("writing the store", steps - 1, steps)
     on_disk = Store(str(temporary / "store"))
@@ -260,6 +267,18 @@ def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
     temporary.replace(place)
     _sync(place.parent)
     _sweep(place.parent)
+
+
+def _answers(files: Shipped, made: Store) -> dict[str, dict[str, str]]:
+    """Answer beforehand what reads every fact, each with the text of its query."""
+    answers = {}
+    for file in files.description_files():
+        query = file.read_text("utf-8")
+        found = made.query(query, use_default_graph_as_union=True)
+        assert not isinstance(found, QueryTriples)  # noqa: S101 - they are SELECT
+        written = found.serialize(format=QueryResultsFormat.JSON)
+        answers[file.stem] = {"query": query, "results": (written or b"").decode()}
+    return answers
 
 
 def _finished(place: Path, key: str) -> Built | None:

@@ -1,7 +1,9 @@
 """What the generation at hand holds: its graphs, its terms, its sizes; asked for once."""
 
 import asyncio
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from ergaomnes import media, results
 from ergaomnes.catalogue import Catalogue
@@ -54,16 +56,36 @@ class Known:
         """Answer a question that has no parameters."""
         generation = self.readers.generation
         if generation != self._generation:
-            self._kept, self._generation = {}, generation
+            answers = await asyncio.to_thread(self._answered_beforehand, self.readers.dump)
+            self._kept, self._generation = answers, generation
         if question not in self._kept:
             asked = self.readers.guarded(self.catalogue[question].text)
             reply = await self.readers.replied(asked, media.SPARQL_JSON, whole=True)
-            found = results.table_or_truth(reply.body)
-            assert isinstance(found, Table)  # noqa: S101 - the catalogue holds no other form
+            found = _table(reply.body)
             if reply.generation == self._generation:
                 self._kept[question] = found
             return found
         return self._kept[question]
+
+    def _answered_beforehand(self, dump: Path) -> dict[str, Table]:
+        """Read what was answered when the store was built; a dump by itself has no such answers."""
+        if self.readers.settings.dump is not None:
+            return {}
+        try:
+            answers = json.loads(dump.with_name("answers.json").read_bytes())
+        except (OSError, ValueError):
+            answers = {}
+        return {
+            name: _table(answer["results"])
+            for name, answer in answers.items()
+            if name in self.catalogue.files and answer["query"] == self.catalogue[name].text
+        }
+
+
+def _table(body: bytes | str) -> Table:
+    found = results.table_or_truth(body)
+    assert isinstance(found, Table)  # noqa: S101 - the catalogue holds no other form
+    return found
 
 
 def _sizes(table: Table) -> dict[str, int]:

@@ -49,6 +49,10 @@ class Shipped:
         """Every derivation rule, in the order of their names."""
         return sorted(_files(self.queries / "rules", ".rq"))
 
+    def description_files(self) -> list[Path]:
+        """Every query whose answer describes the whole, in the order of their names."""
+        return sorted(_files(self.queries / "descriptions", ".rq"))
+
     def name_of(self, file: Path) -> str:
         """Name a shipped file by its path without the ending: `data/actions/rus`."""
         return file.relative_to(self.root).with_suffix("").as_posix()
