@@ -47,7 +47,13 @@ SYNONYMS = {"output": "format", "results": "format"}
 _GRAPHS = (*media.GRAPHS, *media.DATASETS)
 _DESCRIPTIONS = (*_GRAPHS, media.HTML)
 _MOST_FIELDS = 1000
-_SMALL = 400  # bytes of an answer that may be an empty one
+# An answer in which nothing was found, in each of the formats.
+_EMPTY = re.compile(
+    rb'.*(?:"bindings":\[\]|"boolean":false|<results ?/>|<results></results>|<boolean>false)'
+    rb"|(?![{<])[^\n]*\n?\Z",
+    re.DOTALL,
+)
+_SMALL = 1000
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -111,7 +117,8 @@ class Door:
             terms = await self.known.terms()
             raise explained(text, fault, self.prefixes, terms) from None
         status, fields, body = answer(reply.body, media_type)
-        if len(body) < _SMALL and (hint := await self._hint(text)):
+        is_empty = len(body) < _SMALL and _EMPTY.match(body)
+        if is_empty and (hint := await self._hint(text)):
             fields.append((HINT.lower().encode(), hint.encode("ascii", "backslashreplace")))
         return status, fields, body
 
