@@ -200,8 +200,12 @@ class Known:
         """Give the index of what a column may hold."""
         about = column.scheme or column.range
         if about not in self.names:
-            make = names_of_scheme if column.scheme else names_of_class
-            self.names[about] = make(self.engine, self.prefixes, about, self._word(about))
+            word = self._word(about)
+            self.names[about] = (
+                names_of_scheme(self.engine, self.prefixes, about, f"entry of the list of {word}")
+                if column.scheme
+                else names_of_class(self.engine, self.prefixes, about, word)
+            )
         return self.names[about]
 
     def _word(self, iri: str) -> str:
@@ -488,7 +492,7 @@ def describe(shipped: Shipped, prefixes: Prefixes) -> str:
         lines.append(f"    {column.about}")
         if column.scheme:
             things = known.named(column).things
-            if column.name == "kind":
+            if column.name in ("kind", "made_with"):  # acts under treaties alone
                 things = {iri: "" for iri in things if iri in known.classes}
             lines.append(f"    One of: {', '.join(sorted(_local(iri) for iri in things))}.")
         if column.example:
