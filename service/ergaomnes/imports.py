@@ -566,8 +566,13 @@ def _opposing(reading: Reading) -> None:
             made[act.key[:2]].append(act)
         if act.undoes is not None and "erga:hasOutcome" not in act.facts:
             undone[id(act.undoes)] = _last(act.facts)
+    rows = {(act.key, _dates(act.facts)) for act in reading.acts}
     for record in known.acts.values():
-        if record.graph not in own_graphs and reservation in record.facts.get("rdf:type", ()):
+        if (
+            record.graph not in own_graphs
+            and reservation in record.facts.get("rdf:type", ())
+            and (_key(record.facts), _dates(record.facts)) not in rows  # else it is counted twice
+        ):
             made[_key(record.facts)[:2]].append(record)
     for act in reading.acts:
         for other in act.opposes:
@@ -653,7 +658,11 @@ def _name(
     known: Known, group: list[Act], records: list[Recorded], base: str, numbers: dict[str, int]
 ) -> None:
     """Pair the acts of one key with the records of that key; number those that stay alone."""
-    free = sorted(records, key=lambda record: (_dates(record.facts), len(record.iri), record.iri))
+    own = _graph(known.prefixes, group[0].source)
+    free = sorted(  # an editor's record before one of our own
+        records,
+        key=lambda record: (record.graph == own, _dates(record.facts), len(record.iri), record.iri),
+    )
     for level in range(_LEVELS):
         index: dict[object, list[Recorded]] = defaultdict(list)
         for record in free:
@@ -669,8 +678,7 @@ def _name(
                     free.remove(record)
                     break
     alone = [act for act in group if not act.iri]
-    graph = _graph(known.prefixes, group[0].source)
-    left = [record for record in free if record.graph == graph]
+    left = [record for record in free if record.graph == own]
     if len(alone) == len(left) == 1:  # one act and one record of it: its day was corrected
         alone[0].iri = left[0].iri
         return

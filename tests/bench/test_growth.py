@@ -34,6 +34,7 @@ def grown(root: Path, times: int) -> Shipped:
     """Copy the shipped files and repeat states and their acts."""
     for folder in FOLDERS:
         shutil.copytree(shipped().root / folder, root / folder)
+    shutil.copy(shipped().root / "LICENSE", root)
     repeated = [*(root / "data/acts").glob("*.ttl"), *(root / "data/states").glob("*.ttl")]
     for file in repeated:
         text = CITATION.sub("", file.read_text("utf-8"))
