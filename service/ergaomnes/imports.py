@@ -10,6 +10,7 @@ An act that an editor has recorded elsewhere is theirs: it is matched, and left 
 """
 
 import calendar
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,12 +63,11 @@ WHERE {
 }
 """
 _CITATIONS = """
-SELECT ?graph ?citation ?source ?locator
+SELECT ?graph ?citation ?source ?locator ?quotation
 WHERE {
   GRAPH ?graph { ?citation erga:cites ?source . }
   OPTIONAL { ?citation erga:locator ?locator . }
   OPTIONAL { ?citation erga:quotation ?quotation . }
-  FILTER(!BOUND(?quotation))
 }
 """
 _DAYS = """
@@ -182,15 +182,18 @@ class Known:
         self.acts = self._acts()
         # Where an editor's file and one of ours both say a citation, it is the editor's.
         ours = f"{prefixes['graph']}data/{FOLDER}/"
+        cited = sorted(
+            self._rows(_CITATIONS), key=lambda row: not str(row["graph"]).startswith(ours)
+        )
         self.citations = {
             (str(row["source"]), str(row["locator"] or "")): (
                 str(row["citation"]),
                 str(row["graph"]),
             )
-            for row in sorted(
-                self._rows(_CITATIONS), key=lambda row: not str(row["graph"]).startswith(ours)
-            )
+            for row in cited
+            if row["quotation"] is None
         }
+        self.taken = {str(row["citation"]) for row in cited}
         self.days: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         for row in self._rows(_DAYS):
             place = (str(row["graph"]), str(row["day"]))
@@ -425,9 +428,14 @@ class Reading:
         for locator in [str(each) for each in locators] or [""]:
             if (source, locator) not in self.known.citations:
                 end = _slug(locator)
-                iri = self.known.prefixes.iri(
+                base = iri = self.known.prefixes.iri(
                     f"citation:{slug}-{end}" if end else f"citation:{slug}"
                 )
+                for number in itertools.count(2):
+                    if iri not in self.known.taken:
+                        break
+                    iri = f"{base}-{number}"
+                self.known.taken.add(iri)
                 self.known.citations[source, locator] = (iri, "")
             cites.append(Iri(self.known.citations[source, locator][0]))
         return _sorted(cites)
