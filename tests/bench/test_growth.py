@@ -37,8 +37,11 @@ def grown(root: Path, times: int) -> Shipped:
         shutil.copytree(shipped().root / folder, root / folder)
     shutil.copy(shipped().root / "LICENSE", root)
     repeated = [
-        *(root / "data/acts").glob("*.ttl"),
-        *(root / "data/states").glob("*.ttl"),
+        *(
+            file
+            for name in ("acts", "actions", "states")
+            for file in (root / "data" / name).glob("*")
+        ),
         root / "data/events/successions.ttl",
     ]
     for file in repeated:
