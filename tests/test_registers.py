@@ -623,3 +623,69 @@ GROUP BY ?state
     )
     assert len(found) == 205
     assert {" ".join(sorted(languages.split())) for _, languages in found} == {"ar en es fr ru zh"}
+
+
+def test_what_was_not_read_of_a_treaty_is_a_known_gap(engine: EmbeddedEngine) -> None:
+    found = rows(
+        engine,
+        """
+SELECT ?gap
+WHERE {
+  ?gap a erga:KnownGap ;
+    erga:concernsInstrument ?instrument ;
+    erga:seeks ?class .
+  VALUES (?instrument ?class) {
+    (instrument:mtdsg-iv-11-d erga:Obligation)
+    (instrument:mtdsg-iv-13 erga:Obligation)
+    (instrument:mtdsg-iv-4 erga:Derogation)
+    (instrument:mtdsg-xviii-10 erga:ConsentToBeBound)
+  }
+}
+ORDER BY ?gap
+""",
+    )
+    assert [local(gap) for (gap,) in found] == [
+        "mtdsg-iv-11-d-text",
+        "mtdsg-iv-13-text",
+        "mtdsg-iv-4-derogation-periods",
+        "mtdsg-xviii-10-former-parties",
+    ]
+
+
+def test_each_reservation_to_the_first_protocol_after_a_denunciation_is_named_by_its_objections(
+    engine: EmbeddedEngine,
+) -> None:
+    found = rows(
+        engine,
+        """
+SELECT ?reservation (COUNT(DISTINCT ?objection) AS ?number)
+WHERE {
+  VALUES ?party { state:guy state:tto }
+  ?objection erga:objectsTo ?reservation .
+  ?reservation erga:concernsInstrument instrument:mtdsg-iv-5 ;
+    erga:isPerformedBy ?party .
+}
+GROUP BY ?reservation
+ORDER BY ?reservation
+""",
+    )
+    assert [(local(reservation), number) for reservation, number in found] == [
+        ("guy-mtdsg-iv-5-reservation-1", "6"),
+        ("tto-mtdsg-iv-5-reservation-1", "7"),
+    ]
+
+
+def test_a_record_stands_in_one_file(engine: EmbeddedEngine) -> None:
+    found = rows(
+        engine,
+        """
+SELECT ?record
+WHERE {
+  GRAPH ?graph { ?record a ?class . }
+  FILTER(STRSTARTS(STR(?graph), "https://w3id.org/ergaomnes/graph/data/"))
+}
+GROUP BY ?record
+HAVING(COUNT(DISTINCT ?graph) > 1)
+""",
+    )
+    assert found == []
