@@ -1,5 +1,7 @@
 """What spares pySHACL work changes nothing that it finds."""
 
+import gc
+import logging
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -234,3 +236,12 @@ def test_facts_answer_patterns_as_rdflib_does() -> None:
                 pattern = (one, two, three)
                 assert set(facts.triples(pattern)) == set(plain.triples(pattern))
                 assert (pattern in facts) == (pattern in plain)
+
+
+def test_what_was_put_off_is_taken_up_again_after_an_error() -> None:
+    logger = logging.getLogger("rdflib.term")
+    before = gc.isenabled(), logger.disabled
+    with pytest.raises(KeyboardInterrupt), undisturbed():
+        assert (gc.isenabled(), logger.disabled) == (False, True)
+        raise KeyboardInterrupt
+    assert (gc.isenabled(), logger.disabled) == before
