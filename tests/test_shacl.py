@@ -241,7 +241,14 @@ def test_facts_answer_patterns_as_rdflib_does() -> None:
 def test_what_was_put_off_is_taken_up_again_after_an_error() -> None:
     logger = logging.getLogger("rdflib.term")
     before = gc.isenabled(), logger.disabled
-    with pytest.raises(KeyboardInterrupt), undisturbed():
-        assert (gc.isenabled(), logger.disabled) == (False, True)
-        raise KeyboardInterrupt
+    during = []
+
+    def stopped() -> None:
+        with undisturbed():
+            during.append((gc.isenabled(), logger.disabled))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert during == [(False, True)]
     assert (gc.isenabled(), logger.disabled) == before
