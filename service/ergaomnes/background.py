@@ -121,8 +121,9 @@ class Background:
                 if isinstance(fact.object, ox.NamedNode)
                 and fact.object.value.startswith(self._records)
             }
-            read_with = self._read_with("records-the-rules-read", touched)
-            near = self._neighbourhood(touched | named | read_with)
+            touched |= self._read_with("records-that-depend", touched)
+            touched |= self._read_with("records-read-together", touched)
+            near = self._neighbourhood(touched | named)
             before = frozenset(self._derived_from(near, ()))
             after = self._derived_from(near, sent)
         gone = {fact for fact in before - after - sent if _quad(fact, self._derived) in self.store}
