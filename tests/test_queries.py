@@ -7,6 +7,7 @@ columns, never rows; IRIs of ours are written as CURIEs. A slash in a value is `
 
 import csv
 import datetime
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,6 +20,11 @@ from ergaomnes.shipped import shipped
 from ergaomnes.terms import prefixes
 
 EXPECTED = sorted((Path(__file__).parent / "expected").glob("*.csv"))
+# rdflib is slow: it is asked each question with the first and the last set of parameters.
+BY_QUESTION = {
+    name: list(files) for name, files in groupby(EXPECTED, lambda file: file.stem.partition("@")[0])
+}
+ON_BOTH = sorted({file for files in BY_QUESTION.values() for file in (files[0], files[-1])})
 PREFIXES = prefixes()
 CATALOGUE = Catalogue(shipped().queries, PREFIXES)
 QUESTIONS = sorted(CATALOGUE.files)
@@ -89,7 +95,7 @@ def test_every_row_that_states_something_carries_its_source(file: Path) -> None:
         assert states_nothing or any(row[column] is not None for column in named), row
 
 
-@pytest.mark.parametrize("file", EXPECTED, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", ON_BOTH, ids=lambda file: file.stem)
 def test_rdflib_gives_the_same_answer(file: Path) -> None:
     question, given = case_of(file)
     ours = answer(slice_on_oxigraph(), question, given)
