@@ -43,7 +43,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_VALUE = 1000
-_RULES = "rules"
+_NO_QUESTIONS = ("rules", "slices")
 _QUESTIONS = ("competency", "world")
 
 # libyaml reads a header ten times as fast where it is there.
@@ -122,7 +122,9 @@ class Catalogue:
         """The query files by the names of their questions."""
         found = sorted(self.folder.rglob("*.rq"))
         return {
-            file.stem: file for file in found if file.relative_to(self.folder).parts[0] != _RULES
+            file.stem: file
+            for file in found
+            if file.relative_to(self.folder).parts[0] not in _NO_QUESTIONS
         }
 
     @cached_property
