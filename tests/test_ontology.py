@@ -208,7 +208,17 @@ def test_what_the_rules_write_is_said_to_be_derived(ontology: Graph) -> None:
         for name in rule.derives
         if name.startswith("erga:")
     }
-    filled_in = {"effectiveDate", "hasCitation", "hasCounterpart", "hasEffectBasis", "isPartOf"}
+    # Stated by hand where a source does, and filled in by a rule elsewhere.
+    filled_in = {
+        "asOfDate",
+        "coversParticipant",
+        "effectiveDate",
+        "hasCitation",
+        "hasCounterpart",
+        "hasEffectBasis",
+        "isGovernedByRule",
+        "isPartOf",
+    }
     assert named - said <= filled_in
 
 
