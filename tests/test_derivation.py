@@ -78,7 +78,7 @@ def test_a_situation_holds_from_and_until_the_days_the_sources_give(
 def test_the_inquiry_procedure_reaches_russia_only_from_the_withdrawal_of_its_exclusion() -> None:
     found = on_oxigraph().select(
         f"SELECT ?from WHERE {{ ?a <{iri('erga:underPower')}> <{iri('power:cat-inquiry')}> ;"
-        f" <{iri('erga:holdsFrom')}> ?from }}"
+        f" <{iri('erga:hasParticipant')}> <{iri('state:rus')}> ; <{iri('erga:holdsFrom')}> ?from }}"
     )
     assert [str(start) for start in found.column("from")] == ["1991-10-01"]
 
