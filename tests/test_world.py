@@ -7,7 +7,6 @@ hold, in files named like those of `expected/`. Columns may be left out.
 
 import csv
 import datetime
-import time
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
@@ -143,12 +142,10 @@ def test_every_question_and_parameter_has_two_answers_that_differ() -> None:
 
 
 @pytest.mark.parametrize("question", WORLD, ids=lambda question: question.name)
-def test_a_question_answers_within_three_seconds_in_one_order_and_with_sources(
+def test_a_question_answers_each_row_once_and_with_its_sources(
     graph: EmbeddedEngine, question: Question
 ) -> None:
-    begun = time.process_time()
     table = graph.query(question.text)
-    taken = time.process_time() - begun
     assert isinstance(table, Table)
     assert table.columns == tuple(question.columns)
     assert len(table) > 0
@@ -156,7 +153,6 @@ def test_a_question_answers_within_three_seconds_in_one_order_and_with_sources(
     for row in table:
         says_nothing = "no data" in (written(row.get("standing")), written(row.get("answer")))
         assert says_nothing or row["source"] is not None, row
-    assert taken < 3
 
 
 # --- who is bound ----------------------------------------------------------------------------

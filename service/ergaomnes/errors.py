@@ -63,7 +63,6 @@ its title, the remedy and the exit status of the command line. `str()` is the de
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
-from os.path import commonprefix
 from typing import ClassVar
 
 EXIT_FINDINGS = 1  # the check was made and found something
@@ -88,9 +87,9 @@ def near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(close + holding))[:5]
 
 
-def _distance(name: str, candidate: str) -> tuple[float, int]:
+def _distance(name: str, candidate: str) -> tuple[float, bool]:
     """Tell how far two names are apart; of two as far, the one that begins alike is nearer."""
-    return -SequenceMatcher(None, candidate, name).ratio(), -len(commonprefix((name, candidate)))
+    return -SequenceMatcher(None, candidate, name).ratio(), candidate[:1] != name[:1]
 
 
 def did_you_mean(names: Sequence[str]) -> str:
