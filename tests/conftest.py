@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ergaomnes.build import Built, build, open_read_only
+import engines
+from ergaomnes.build import Built, open_read_only
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import Shipped, shipped
 from ergaomnes.store import EmbeddedEngine
@@ -18,15 +19,15 @@ def table() -> Prefixes:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings() -> Settings:
     """Give settings whose stores are thrown away after the tests."""
-    return Settings(data_dir=tmp_path_factory.mktemp("data"))
+    return engines.settings()
 
 
 @pytest.fixture(scope="session")
-def built(settings: Settings) -> Built:
+def built() -> Built:
     """Give the packaged graph, built."""
-    return build(settings)
+    return engines.packaged()
 
 
 @pytest.fixture(scope="session")

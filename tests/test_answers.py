@@ -49,7 +49,10 @@ def question() -> Question:
 
 
 def answered(answer: Answer) -> answers.Answered:
-    terms: dict[str, Term] = {"state": RUS, "day": Literal("2025-10-01", Literal.DATE)}
+    terms: dict[str, tuple[Term, ...]] = {
+        "state": (RUS,),
+        "day": (Literal("2025-10-01", Literal.DATE),),
+    }
     return answers.Answered(Bound(question(), terms, QUERY), answer)
 
 

@@ -87,8 +87,8 @@ def test_the_header_is_read() -> None:
     assert (one.number, one.title, one.form) == ("CQ-77", "A title", "SELECT")
     assert one.columns == {"thing": "a thing", "thing_label": "the thing in words"}
     assert one.tags == ("one", "two")
-    assert one.parameters["state"].default == Iri(PREFIXES.iri("state:rus"))
-    assert one.parameters["word"].default == Literal("a } brace")
+    assert one.parameters["state"].default == (Iri(PREFIXES.iri("state:rus")),)
+    assert one.parameters["word"].default == (Literal("a } brace"),)
     assert one.parameters["day"].is_today
 
 
@@ -102,6 +102,9 @@ def test_the_header_is_read() -> None:
         ("type: lang,", "type: lang, wide: 1,", "unknown key “wide”"),
         ("kind: state", "kind: nation", "unknown kind “nation”"),
         ("type: lang,", "type: lang, default: today,", "is today and no date"),
+        ("type: lang,", "type: lang, several: true,", "several values and is no IRI"),
+        ("kind: state,", "kind: state, several: often,", "several values and is no IRI"),
+        ("{ state:rus }", "{ state:rus state:ukr }", "VALUES line of several terms"),
         ("type: lang,", "type: lang, default: fr,", "write it in the query"),
         ('  VALUES ?lang { "en" }\n', "", "parameter lang has no VALUES line"),
         ('{ "en" }', '{ "en" "fr" }', "VALUES line of several terms"),
@@ -134,12 +137,53 @@ def test_every_values_line_of_a_parameter_is_bound() -> None:
     }
 
 
-def test_a_day_that_is_not_given_is_today() -> None:
-    assert bound(question(), {}, PREFIXES, TODAY).terms["day"] == Literal(
-        "2026-11-22", Literal.DATE
+SEVERAL = parsed(
+    "comparison",
+    (HEADER + BODY)
+    .replace("kind: state,", "kind: state, several: true,", 1)
+    .replace("{ state:rus }", "{ state:rus state:ukr }", 1),
+    PREFIXES,
+)
+
+
+def test_a_parameter_may_take_several_values() -> None:
+    assert as_typed(bound(SEVERAL, {}, PREFIXES, TODAY), PREFIXES)["state"] == "rus,ukr"
+    asked = bound(SEVERAL, {"state": "USA, id/state/chn,usa"}, PREFIXES, TODAY)
+    assert asked.terms["state"] == (
+        Iri(PREFIXES.iri("state:usa")),
+        Iri(PREFIXES.iri("state:chn")),
     )
-    assert bound(question(), {"day": "Today"}, PREFIXES, TODAY).terms["day"] == Literal(
-        "2026-11-22", Literal.DATE
+    two = " ".join(f"<{one.value}>" for one in asked.terms["state"] if isinstance(one, Iri))
+    assert f"VALUES ?state {{ {two} }}" in asked.text
+    said = [
+        str(value) for _, kind, value in described(SEVERAL, PREFIXES) if "defaultV" in str(kind)
+    ]
+    assert PREFIXES.iri("state:rus") in said
+    assert PREFIXES.iri("state:ukr") in said
+
+
+@pytest.mark.parametrize("value", ["rus,", ",", "rus,body:cpt", "rus ukr"])
+def test_each_of_several_values_has_to_fit(value: str) -> None:
+    with pytest.raises(BadParameter) as caught:
+        bound(SEVERAL, {"state": value}, PREFIXES, TODAY)
+    assert caught.value.data["name"] == "state"
+
+
+def test_a_comma_does_not_part_the_value_of_a_parameter_of_one() -> None:
+    assert bound(question(), {"word": "a,b"}, PREFIXES, TODAY).terms["word"] == (Literal("a,b"),)
+
+
+def test_questions_tell_the_folder_they_stand_in() -> None:
+    assert {one.group for one in CATALOGUE} == {"competency", "world"}
+    assert all(one.number for one in CATALOGUE if one.group == "competency")
+
+
+def test_a_day_that_is_not_given_is_today() -> None:
+    assert bound(question(), {}, PREFIXES, TODAY).terms["day"] == (
+        Literal("2026-11-22", Literal.DATE),
+    )
+    assert bound(question(), {"day": "Today"}, PREFIXES, TODAY).terms["day"] == (
+        Literal("2026-11-22", Literal.DATE),
     )
 
 

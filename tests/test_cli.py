@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import pytest
 from typer.testing import CliRunner
@@ -33,7 +34,8 @@ def test_the_help_names_every_command_under_its_heading() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_a_command_says_the_same_loaded_or_not(name: str) -> None:
-    function = getattr(import_module(f"ergaomnes.commands.{name}"), name)
+    called = f"{name}_" if iskeyword(name) else name
+    function = getattr(import_module(f"ergaomnes.commands.{called}"), called)
     assert (function.__doc__ or "").splitlines()[0] == COMMANDS[name].line
 
 

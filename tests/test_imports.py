@@ -339,6 +339,42 @@ def test_an_objection_finds_the_one_reservation_it_can_oppose(world: Shipped) ->
     assert "erga:affectsState state:qat" in text
 
 
+def test_a_reservation_that_an_editor_recorded_is_opposed_once_and_named_as_theirs(
+    world: Shipped,
+) -> None:
+    rows = (
+        f"{HEADER},articles,objects_to\n"
+        "QAT,CAT,reservation,2000-01-11,high,untc-iv-9,1,\n"
+        "FIN,CAT,objection,2001-01-16,high,untc-iv-9,,Qatar\n"
+    )
+    (made,) = told(world, table(world, rows))
+    save(made)
+    theirs = world.data / "actions" / "qat.ttl"
+    theirs.write_text(
+        read(made.file).partition("\naction:")[0]
+        + "\naction:qat-mtdsg-iv-9-reservation-by-hand\n  a erga:Reservation ;\n"
+        "  erga:concernsInstrument instrument:mtdsg-iv-9 ;\n"
+        "  erga:concernsProvision provision:mtdsg-iv-9\\/art-1 ;\n"
+        '  erga:depositDate "2000-01-11"^^xsd:date ;\n'
+        "  erga:hasActionKind action-kind:reservation ;\n"
+        "  erga:isPerformedBy state:qat ;\n.\n",
+        "utf-8",
+    )
+    (again,) = told(world, table(world, rows), remove_vanished=True)
+    assert names(list(again.elsewhere)) == ["action:qat-mtdsg-iv-9-reservation-by-hand"]
+    assert names(again.vanished) == ["action:qat-mtdsg-iv-9-reservation"]
+    text = next(iter(again.writes.values()))
+    assert "erga:objectsTo action:qat-mtdsg-iv-9-reservation-by-hand ;" in text
+
+
+def test_a_new_place_in_a_source_takes_no_name_that_another_place_has(world: Shipped) -> None:
+    rows = f"{HEADER},locator\nFRA,CAT,ratification,1986-02-18,high,untc-iv-9,declarations\n"
+    (made,) = told(world, table(world, rows))
+    text = next(iter(made.writes.values()))
+    assert "erga:hasCitation citation:untc-iv-9-declarations-2 ;" in text
+    assert "citation:untc-iv-9-declarations-2\n  a erga:Citation ;" in text
+
+
 def test_an_article_without_a_record_keeps_its_number(world: Shipped) -> None:
     (made,) = told(
         world,

@@ -7,18 +7,27 @@ columns, never rows; IRIs of ours are written as CURIEs. A slash in a value is `
 
 import csv
 import datetime
+import re
+from itertools import groupby
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
-from engines import on_oxigraph, on_rdflib
+from engines import on_oxigraph, slice_on_oxigraph, slice_on_rdflib
 from ergaomnes.catalogue import Catalogue, Question, bound
 from ergaomnes.engine import Engine, Iri, Table, Term
 from ergaomnes.shipped import shipped
 from ergaomnes.terms import prefixes
 
 EXPECTED = sorted((Path(__file__).parent / "expected").glob("*.csv"))
+# rdflib is slow: it is asked each question once, the one with the longest expected answer.
+ON_BOTH = [
+    max(files, key=lambda file: file.stat().st_size)
+    for name, files in groupby(EXPECTED, lambda file: file.stem.partition("@")[0])
+    # These two join so much that rdflib needs minutes for one answer.
+    if name not in ("powers-before-and-after", "sources-behind-a-state")
+]
 PREFIXES = prefixes()
 CATALOGUE = Catalogue(shipped().queries, PREFIXES)
 QUESTIONS = sorted(CATALOGUE.files)
@@ -89,18 +98,28 @@ def test_every_row_that_states_something_carries_its_source(file: Path) -> None:
         assert states_nothing or any(row[column] is not None for column in named), row
 
 
-@pytest.mark.parametrize("file", EXPECTED, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", ON_BOTH, ids=lambda file: file.stem)
 def test_rdflib_gives_the_same_answer(file: Path) -> None:
     question, given = case_of(file)
-    ours = answer(on_oxigraph(), question, given)
-    theirs = answer(on_rdflib(), question, given)
+    ours = answer(slice_on_oxigraph(), question, given)
+    theirs = answer(slice_on_rdflib(), question, given)
     assert theirs.columns == ours.columns
     assert sorted(map(repr, theirs.rows)) == sorted(map(repr, ours.rows))
 
 
+@pytest.mark.parametrize("file", EXPECTED, ids=lambda file: file.stem)
+def test_the_order_of_the_rows_is_total(file: Path) -> None:
+    """Rows that may change places make a page of an answer lose one and repeat another."""
+    question, given = case_of(file)
+    keys = re.findall(r"\?(\w+)", question.text.rpartition("ORDER BY")[2])
+    ordered = rows_of(answer(on_oxigraph(), question, given), keys)
+    assert len(set(map(tuple, ordered))) == len(ordered)
+
+
 def test_every_question_has_an_expected_answer() -> None:
     asked = {file.stem.partition("@")[0] for file in EXPECTED}
-    assert {question.name for question in CATALOGUE} - asked == set()
+    competency = {question.name for question in CATALOGUE if question.group == "competency"}
+    assert competency - asked == set()
 
 
 def test_every_parameter_has_two_different_answers() -> None:

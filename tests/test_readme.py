@@ -161,7 +161,7 @@ one
 {manual.LEFT_OUT}
 three
 $ uv run ergaomnes ask denunciation-compared
-{manual.LEFT_OUT} Did you mean denunciations-compared?
+{manual.LEFT_OUT} Did you mean denunciations-compared or denunciations-and-limitations?
 ```
 
 Then ask it by a program:

@@ -60,7 +60,7 @@ class Answered:
     def day(self) -> str | None:
         """Give the day asked about, where the question has one."""
         day = self.bound.terms.get(DAY)
-        return None if day is None else str(day)
+        return None if day is None else str(day[0])
 
     @property
     def last_known(self) -> tuple[str, ...]:
@@ -94,9 +94,12 @@ def ask(
     question = catalogue[name]
     asked = bound(question, given, catalogue.prefixes, today)
     for parameter in question.parameters.values():
-        value = asked.terms[parameter.name]
-        if parameter.name in given and isinstance(value, Iri):
-            _known(parameter, given[parameter.name], value, engine, catalogue.prefixes)
+        for value in asked.terms[parameter.name] if parameter.name in given else ():
+            if isinstance(value, Iri):
+                written = given[parameter.name]
+                if parameter.several:
+                    written = parameter.typed((value,), catalogue.prefixes)
+                _known(parameter, written, value, engine, catalogue.prefixes)
     return Answered(asked, engine.query(asked.text))
 
 

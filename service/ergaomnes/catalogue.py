@@ -28,11 +28,12 @@ from ergaomnes.terms import Prefixes
 Kind = Literal["iri", "date", "lang", "integer", "string"]
 KINDS: tuple[Kind, ...] = ("iri", "date", "lang", "integer", "string")
 TODAY = "today"
+_COMMA = ","
 ANY = "any"
 
 _HEADER_KEYS = ("number", "title", "question", "audience", "parameters", "columns", "tags")
 _NEEDED_KEYS = ("title", "question", "columns")
-_PARAMETER_KEYS = ("type", "kind", "default", "about")
+_PARAMETER_KEYS = ("type", "kind", "default", "several", "about")
 _TAKEN = ("name", "format", "columns", "endpoint", "timeout", "help")
 _HEADER_LINE = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
 _NUMBER_LINE = re.compile(r"^#\+ number: *(\S+)", re.MULTILINE)
@@ -42,8 +43,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_VALUE = 1000
-_RULES = "rules"
-_QUESTIONS = "competency"
+_NO_QUESTIONS = ("rules", "slices")
+_QUESTIONS = ("competency", "world")
 
 # libyaml reads a header ten times as fast where it is there.
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -56,14 +57,19 @@ class Parameter:
     name: str
     kind: Kind
     about: str
-    default: Term
+    default: tuple[Term, ...]
     of: str = ""
     """For an IRI: the kind of thing (`state`, `instrument`, `any`)."""
     is_today: bool = False
     """Whether the default is the day of asking and not the term in the file."""
+    several: bool = False
+    """Whether it takes several values, written with commas between them."""
 
-    def typed(self, term: Term, prefixes: Prefixes) -> str:
-        """Give the shortest text that stands for a term here: `rus` for `state:rus`."""
+    def typed(self, terms: tuple[Term, ...], prefixes: Prefixes) -> str:
+        """Give the shortest text that stands for terms here: `rus` for `state:rus`."""
+        return _COMMA.join(self._typed(one, prefixes) for one in terms)
+
+    def _typed(self, term: Term, prefixes: Prefixes) -> str:
         value = str(term)
         namespace = _namespace(self.of, prefixes) if isinstance(term, Iri) else None
         if namespace and value.startswith(namespace):
@@ -85,6 +91,8 @@ class Question:
     number: str = ""
     audience: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    group: str = ""
+    """The folder it stands in: `competency`, or `world` for a question over all states."""
 
     def parameter(self, name: str) -> Parameter:
         """Give the parameter of this name, or say which names come near."""
@@ -98,7 +106,7 @@ class Bound:
     """A question whose parameters have their terms."""
 
     question: Question
-    terms: Mapping[str, Term]
+    terms: Mapping[str, tuple[Term, ...]]
     text: str
 
 
@@ -114,7 +122,9 @@ class Catalogue:
         """The query files by the names of their questions."""
         found = sorted(self.folder.rglob("*.rq"))
         return {
-            file.stem: file for file in found if file.relative_to(self.folder).parts[0] != _RULES
+            file.stem: file
+            for file in found
+            if file.relative_to(self.folder).parts[0] not in _NO_QUESTIONS
         }
 
     @cached_property
@@ -138,11 +148,11 @@ class Catalogue:
         return read(self.files[name], self.prefixes)
 
     def __iter__(self) -> Iterator[Question]:
-        """Give the questions people ask, by number and name; the parts of pages are not of them."""
+        """Give the questions people ask, the numbered first; the parts of pages are not of them."""
         asked = (
             read(file, self.prefixes)
             for file in self.files.values()
-            if file.relative_to(self.folder).parts[0] == _QUESTIONS
+            if file.relative_to(self.folder).parts[0] in _QUESTIONS
         )
         return iter(sorted(asked, key=lambda question: (question.number or "~", question.name)))
 
@@ -160,10 +170,10 @@ class Catalogue:
 
 def read(file: Path, prefixes: Prefixes) -> Question:
     """Read one query file, or raise all that is wrong with it."""
-    return parsed(file.stem, file.read_text("utf-8"), prefixes)
+    return parsed(file.stem, file.read_text("utf-8"), prefixes, file.parent.name)
 
 
-def parsed(name: str, text: str, prefixes: Prefixes) -> Question:
+def parsed(name: str, text: str, prefixes: Prefixes, group: str = "") -> Question:
     """Make a question of the text of a query file, or raise all that is wrong with it."""
     header = _header(name, text)
     faults = [f"unknown key “{key}”" for key in header if key not in _HEADER_KEYS]
@@ -201,6 +211,7 @@ def parsed(name: str, text: str, prefixes: Prefixes) -> Question:
         number=str(header.get("number") or ""),
         audience=tuple(str(reader) for reader in header.get("audience") or ()),
         tags=tuple(str(tag) for tag in header.get("tags") or ()),
+        group=group,
     )
 
 
@@ -210,13 +221,15 @@ def bound(
     """Put the values given, and the defaults of the others, into a question as terms."""
     for name in given:
         question.parameter(name)
-    terms: dict[str, Term] = {}
+    terms: dict[str, tuple[Term, ...]] = {}
     for parameter in question.parameters.values():
         value = given.get(parameter.name)
         if value is not None:
-            terms[parameter.name] = term(parameter, value, prefixes, today)
+            values = value.split(_COMMA) if parameter.several else [value]
+            found = (term(parameter, one, prefixes, today) for one in values)
+            terms[parameter.name] = tuple(dict.fromkeys(found))
         elif parameter.is_today:
-            terms[parameter.name] = engine.Literal(today.isoformat(), engine.Literal.DATE)
+            terms[parameter.name] = (engine.Literal(today.isoformat(), engine.Literal.DATE),)
         else:
             terms[parameter.name] = parameter.default
     return Bound(question, terms, _rebound(question.text, terms))
@@ -228,10 +241,10 @@ def bound_text(question: Question, terms: Mapping[str, Term]) -> str:
 
 
 def as_typed(asked: Bound, prefixes: Prefixes) -> dict[str, str]:
-    """Give each parameter's term as a person would type it."""
+    """Give each parameter's terms as a person would type them."""
     return {
-        name: asked.question.parameters[name].typed(term, prefixes)
-        for name, term in asked.terms.items()
+        name: asked.question.parameters[name].typed(terms, prefixes)
+        for name, terms in asked.terms.items()
     }
 
 
@@ -294,12 +307,13 @@ def described(question: Question, prefixes: Prefixes) -> Triples:
             (node, named("sh:name"), text(parameter.name)),
             (node, named("sh:description"), text(parameter.about)),
         ]
-        if isinstance(parameter.default, engine.Literal):
-            triples.append((node, named("sh:datatype"), Iri(parameter.default.datatype)))
+        first = parameter.default[0]
+        if isinstance(first, engine.Literal):
+            triples.append((node, named("sh:datatype"), Iri(first.datatype)))
         else:
             triples.append((node, named("sh:nodeKind"), named("sh:IRI")))
         if not parameter.is_today:
-            triples.append((node, named("sh:defaultValue"), parameter.default))
+            triples += [(node, named("sh:defaultValue"), one) for one in parameter.default]
     return Triples(tuple(sorted(triples, key=str)))
 
 
@@ -398,10 +412,13 @@ def _parameter_faults(
         faults.append(f"parameter {name} is today and no date")
     if facts.get("kind") and _namespace(facts["kind"], prefixes) is None:
         faults.append(f"parameter {name} is of the unknown kind “{facts['kind']}”")
+    several = facts.get("several", False)
+    if several not in (False, True) or (several and facts.get("type") != "iri"):
+        faults.append(f"parameter {name} takes several values and is no IRI")
     counts = [line.terms for line in lines if line.name == name]
     if not counts:
         faults.append(f"parameter {name} has no VALUES line")
-    elif set(counts) != {1}:
+    elif min(counts) < 1 or (max(counts) > 1 and not several):
         faults.append(f"parameter {name} has a VALUES line of several terms")
     return faults
 
@@ -417,27 +434,29 @@ def _parameter(
         default=_default(text, text[line.start : line.end]),
         of=str(facts.get("kind") or ""),
         is_today=facts.get("default") == TODAY,
+        several=bool(facts.get("several")),
     )
 
 
-def _default(text: str, written: str) -> Term:
-    """Give the term that stands in the file, as the engine reads it there."""
+def _default(text: str, written: str) -> tuple[Term, ...]:
+    """Give the terms that stand in the file, as the engine reads them there."""
     prologue = re.findall(r"^(?:PREFIX|BASE)\b.*$", text, re.MULTILINE | re.IGNORECASE)
     query = "\n".join([*prologue, f"SELECT ?term {{ VALUES ?term {{ {written} }} }}"])
     solutions = ox.Store().query(query)
     assert isinstance(solutions, ox.QuerySolutions)  # noqa: S101 - it is a SELECT
-    found = next(iter(solutions))[0]
-    assert isinstance(found, ox.NamedNode | ox.Literal)  # noqa: S101 - VALUES takes no blank nodes
-    return own(found)
+    found = [one[0] for one in solutions]
+    # VALUES takes no blank nodes.
+    return tuple(own(one) for one in found if isinstance(one, ox.NamedNode | ox.Literal))
 
 
-def _rebound(text: str, terms: Mapping[str, Term]) -> str:
-    """Put each term between the braces of every VALUES line of its name."""
+def _rebound(text: str, terms: Mapping[str, tuple[Term, ...]]) -> str:
+    """Put the terms between the braces of every VALUES line of their name."""
     parts: list[str] = []
     end = 0
     for line in _values_lines(list(guard.tokens(text))):
         if line.name in terms:
-            parts += [text[end : line.start], f" {theirs(terms[line.name])} "]
+            put = " ".join(str(theirs(one)) for one in terms[line.name])
+            parts += [text[end : line.start], f" {put} "]
             end = line.end
     return "".join([*parts, text[end:]])
 

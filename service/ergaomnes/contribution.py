@@ -3,14 +3,14 @@
 A contribution is judged as part of the packaged graph: what already stands counts, and the rules
 run on both together. Only what it touches is reported. Since pySHACL cannot be asked about some
 nodes of a graph alone, it is given a slice: the contribution, everything that stands about what it
-names, and the records that share two things with one of its own (the other participation of a
+names, and the records that the shapes read together with its own (the other participation of a
 state in a treaty, the acceptance under which a power is exercised). A test proves that the slice
 and the whole give the same findings.
 """
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -19,6 +19,7 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from ergaomnes import media
+from ergaomnes.background import Background
 from ergaomnes.engine import Blank, Iri, Term
 from ergaomnes.errors import (
     EXIT_INPUT,
@@ -30,10 +31,10 @@ from ergaomnes.errors import (
     near,
 )
 from ergaomnes.places import Place, Places, deepest, places_in_turtle, places_of_names
-from ergaomnes.rules import Rule, derive, read_rules
+from ergaomnes.progress import Tell
 from ergaomnes.shapes import Finding, Report, Severity, Shapes
 from ergaomnes.shipped import Shipped
-from ergaomnes.store import EmbeddedEngine, graph_of
+from ergaomnes.store import graph_of
 from ergaomnes.terms import Prefixes
 
 READ: tuple[media.Format, ...] = (
@@ -345,49 +346,44 @@ def _refuse_what_harms(text: str, kind: media.Format, name: str) -> None:
 
 
 class Packaged:
-    """The packaged graph as the background against which contributions are judged."""
+    """The packaged graph, to be judged itself or with what somebody sends."""
 
     def __init__(self, dump: Path, files: Shipped, prefixes: Prefixes) -> None:
         self.files = files
         self.prefixes = prefixes
         self.shapes = Shapes.read(files, prefixes)
-        self.rules: Sequence[Rule] = read_rules(files.rule_files())
-        derived = prefixes.iri("graph:derived")
-        shapes = prefixes.iri("graph:ontology/shapes/")
-        self.asserted: list[ox.Quad] = []
-        self.derived: set[ox.Triple] = set()
-        for quad in ox.parse(path=str(dump), format=ox.RdfFormat.N_QUADS):
-            graph = quad.graph_name.value if isinstance(quad.graph_name, ox.NamedNode) else ""
-            if graph == derived:
-                self.derived.add(quad.triple)
-            elif not graph.startswith(shapes):
-                self.asserted.append(quad)
+        self.background = Background(dump, files, prefixes)
 
     @cached_property
     def facts(self) -> frozenset[ox.Triple]:
         """Everything that stands, as one graph."""
-        return frozenset(quad.triple for quad in self.asserted) | self.derived
+        return frozenset(quad.triple for quad in self.background.store)
 
     @cached_property
     def written(self) -> frozenset[ox.Triple]:
         """What stands in the files of the data, with the subclass axioms."""
         data = self.prefixes.iri("graph:data/")
-        return frozenset(
+        found = {
             quad.triple
-            for quad in self.asserted
-            if (
-                isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value.startswith(data)
-            )
-            or self._is_axiom(quad)
+            for quad in self.background.asserted()
+            if isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value.startswith(data)
+        }
+        return self._axioms | found
+
+    @cached_property
+    def _axioms(self) -> frozenset[ox.Triple]:
+        narrower = self.prefixes.iri("rdfs:subClassOf")
+        return frozenset(
+            fact for fact in self.background.structure if fact.predicate.value == narrower
         )
 
-    def judge(self) -> Judgement:
+    def judge(self, tell: Tell | None = None) -> Judgement:
         """Judge the packaged graph: its facts, what was written by hand, the ontology's style."""
-        ontology = {quad.triple for quad in self.asserted} | set(self._shape_facts())
+        ontology = {quad.triple for quad in self.background.asserted()} | set(self._shape_facts())
         report = (
-            self.shapes.judge(self.facts)
-            + self.shapes.judge_written(self.written)
-            + self.shapes.judge_style(ontology)
+            self.shapes.judge(self.facts, tell)
+            + self.shapes.judge_written(self.written, tell)
+            + self.shapes.judge_style(ontology, tell)
         )
         return Judgement(report, tuple(self._in_files(report)))
 
@@ -396,76 +392,64 @@ class Packaged:
     ) -> Judgement:
         """Judge what is sent; `whole` does without the slice, which must change nothing."""
         sent = tuple(_apart(submissions))
-        axioms = {quad.triple for quad in self.asserted if self._is_axiom(quad)}
-        written = self.shapes.judge_written({*sent, *axioms})
+        report = self.shapes.judge_written({*sent, *self._axioms})
         named = [_named(fact) for fact in sent]
-        derived = self._derived_with(named)
-        world = {*(quad.triple for quad in self.asserted), *named, *derived}
-        touched = self._touched(named, derived)
-        graph = world if whole else _slice(world, touched, self._structural, self.prefixes["id"])
+        unknown = self._unknown(named)
+        if whole:
+            derived = self.background.all_derived_with(named)
+            graph = {*(quad.triple for quad in self.background.asserted()), *named, *derived}
+            report += self._judged(graph, named, derived - self.background.derived, unknown)
+            return Judgement(report, tuple(self._in_submissions(report, submissions, graph)))
+        with self.background.holding(named) as new:
+            graph = self.background.slice(self._touched(named, new, unknown))
+            report += self._judged(graph, named, new, unknown)
+            return Judgement(report, tuple(self._in_submissions(report, submissions, graph)))
+
+    def _judged(
+        self,
+        graph: Iterable[ox.Triple],
+        sent: Iterable[ox.Triple],
+        new: Iterable[ox.Triple],
+        unknown: Iterable[str],
+    ) -> Report:
+        touched = self._touched(sent, new, unknown)
         judged = self.shapes.judge(graph)
         kept = (_renamed(finding) for finding in judged.findings if str(finding.focus) in touched)
-        report = written + Report(tuple(kept))
-        return Judgement(report, tuple(self._in_submissions(report, submissions, world)))
+        return Report(tuple(kept))
 
-    def _is_axiom(self, quad: ox.Quad) -> bool:
-        return quad.predicate.value == self.prefixes.iri("rdfs:subClassOf")
+    def _unknown(self, sent: Iterable[ox.Triple]) -> set[str]:
+        """Give the names that are mentioned and that nothing that stands describes."""
+        mentioned = {
+            term.value
+            for fact in sent
+            for term in (fact.predicate, fact.object)
+            if isinstance(term, ox.NamedNode)
+        }
+        return {name for name in mentioned if not self.background.describes(name)}
 
-    def _derived_with(self, facts: Iterable[ox.Triple]) -> set[ox.Triple]:
-        graph = ox.NamedNode(self.prefixes.iri("graph:contribution"))
-        store = ox.Store()
-        store.extend(self.asserted)
-        store.extend(ox.Quad(fact.subject, fact.predicate, fact.object, graph) for fact in facts)
-        derive(self.rules, EmbeddedEngine(store), self.prefixes)
-        derived = ox.NamedNode(self.prefixes.iri("graph:derived"))
-        return {quad.triple for quad in store.quads_for_pattern(None, None, None, derived)}
-
-    def _touched(self, sent: Iterable[ox.Triple], derived: Iterable[ox.Triple]) -> set[str]:
+    @staticmethod
+    def _touched(
+        sent: Iterable[ox.Triple], new: Iterable[ox.Triple], unknown: Iterable[str]
+    ) -> set[str]:
         """Name what a contribution answers for: its records, and what follows from them.
 
         A name that it only mentions is its own affair when nothing that stands describes it.
         """
-        described = self._described
-        touched: set[str] = set()
-        for fact in sent:
-            touched.add(_subject(fact))
-            for term in (fact.predicate, fact.object):
-                if isinstance(term, ox.NamedNode) and term.value not in described:
-                    touched.add(term.value)
-        touched |= {_subject(fact) for fact in derived if fact not in self.derived}
-        return touched
+        return {_subject(fact) for fact in (*sent, *new)} | set(unknown)
 
     @cached_property
-    def _described(self) -> frozenset[str]:
+    def _names(self) -> frozenset[str]:
+        """Name everything that is described, for those who look for a name like another."""
         return frozenset(_subject(fact) for fact in self.facts)
-
-    @cached_property
-    def _structural(self) -> frozenset[str]:
-        return frozenset(
-            self.prefixes.iri(name) for name in ("rdfs:isDefinedBy", "rdfs:subClassOf")
-        )
-
-    @cached_property
-    def _declared(self) -> Mapping[str, str]:
-        """Name every declared term by the last part of its IRI."""
-        terms = self.prefixes["erga"]
-        names = (_subject(fact) for fact in self.facts)
-        return {name.removeprefix(terms): name for name in names if name.startswith(terms)}
 
     def _near(self, finding: Finding, known: Container[str] = ()) -> tuple[str, ...]:
         """Give the names that may have been meant by one that nothing describes."""
         name = str(finding.focus)
-        if not isinstance(finding.focus, Iri) or name in self._described or name in known:
+        if not isinstance(finding.focus, Iri) or name in known or name in self._names:
             return ()
         terms = self.prefixes["erga"]
-        if name.startswith(terms):
-            return tuple(
-                f"erga:{one}" for one in near(name.removeprefix(terms), self._declared)[:3]
-            )
-        space = name.rpartition("/")[0] + "/"
-        siblings = {
-            one.removeprefix(space): one for one in self._described if one.startswith(space)
-        }
+        space = terms if name.startswith(terms) else name.rpartition("/")[0] + "/"
+        siblings = {one.removeprefix(space): one for one in self._names if one.startswith(space)}
         found = near(name.removeprefix(space), siblings)
         return tuple(self.prefixes.short(siblings[one]) for one in found[:3])
 
@@ -499,7 +483,7 @@ class Packaged:
             graph_of(file, self.files, self.prefixes): file for file in self.files.turtle_files()
         }
         graphs: dict[str, list[str]] = defaultdict(list)
-        for quad in self.asserted:
+        for quad in self.background.asserted():
             if isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value in home:
                 subject = _subject(quad)
                 if quad.graph_name.value not in graphs[subject]:
@@ -573,35 +557,3 @@ def _renamed(finding: Finding) -> Finding:
 def _subject(fact: ox.Triple | ox.Quad) -> str:
     assert not isinstance(fact.subject, ox.Triple)  # noqa: S101 - no triple terms were let in
     return fact.subject.value
-
-
-def _slice(
-    world: set[ox.Triple], touched: set[str], structural: frozenset[str], records: str
-) -> set[ox.Triple]:
-    """Keep what the shapes can read from the nodes that are touched."""
-    of: dict[str, list[ox.Triple]] = defaultdict(list)
-    pointing: dict[str, set[str]] = defaultdict(set)
-    kept: set[ox.Triple] = set()
-    for fact in world:
-        of[_subject(fact)].append(fact)
-        if isinstance(fact.object, ox.NamedNode):
-            pointing[fact.object.value].add(_subject(fact))
-        if fact.predicate.value in structural:
-            kept.add(fact)
-    near_by = set(touched)
-    for name in touched:
-        shared: Counter[str] = Counter()
-        targets = {
-            fact.object.value
-            for fact in of[name]
-            if isinstance(fact.object, ox.NamedNode) and fact.object.value.startswith(records)
-        }
-        for target in targets:
-            shared.update(pointing[target])
-        near_by |= {other for other, count in shared.items() if count > 1}
-    for name in near_by:
-        kept.update(of[name])
-        for fact in of[name]:
-            if isinstance(fact.object, ox.NamedNode):
-                kept.update(of[fact.object.value])
-    return kept

@@ -68,7 +68,7 @@ its title, the remedy and the exit status of the command line. `str()` is the de
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import ClassVar
 
 EXIT_FINDINGS = 1  # the check was made and found something
@@ -87,9 +87,20 @@ def near(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """Give the candidates that look like `name`, nearest first; those that contain it count."""
     known = sorted(set(candidates))
     lowered = {candidate.lower(): candidate for candidate in known}
-    close = [lowered[found] for found in get_close_matches(name.lower(), lowered, n=5, cutoff=0.55)]
+    close = [
+        lowered[found]
+        for found in sorted(
+            get_close_matches(name.lower(), lowered, n=20, cutoff=0.55),
+            key=lambda found: _distance(name.lower(), found),
+        )
+    ][:5]
     holding = [known_name for known_name in known if name and name.lower() in known_name.lower()]
     return tuple(dict.fromkeys(close + holding))[:5]
+
+
+def _distance(name: str, candidate: str) -> tuple[float, bool]:
+    """Tell how far two names are apart; of two as far, the one that begins alike is nearer."""
+    return -SequenceMatcher(None, candidate, name).ratio(), candidate[:1] != name[:1]
 
 
 def did_you_mean(names: Sequence[str]) -> str:

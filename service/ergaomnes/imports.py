@@ -10,6 +10,7 @@ An act that an editor has recorded elsewhere is theirs: it is matched, and left 
 """
 
 import calendar
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -62,12 +63,11 @@ WHERE {
 }
 """
 _CITATIONS = """
-SELECT ?graph ?citation ?source ?locator
+SELECT ?graph ?citation ?source ?locator ?quotation
 WHERE {
   GRAPH ?graph { ?citation erga:cites ?source . }
   OPTIONAL { ?citation erga:locator ?locator . }
   OPTIONAL { ?citation erga:quotation ?quotation . }
-  FILTER(!BOUND(?quotation))
 }
 """
 _DAYS = """
@@ -182,15 +182,18 @@ class Known:
         self.acts = self._acts()
         # Where an editor's file and one of ours both say a citation, it is the editor's.
         ours = f"{prefixes['graph']}data/{FOLDER}/"
+        cited = sorted(
+            self._rows(_CITATIONS), key=lambda row: not str(row["graph"]).startswith(ours)
+        )
         self.citations = {
             (str(row["source"]), str(row["locator"] or "")): (
                 str(row["citation"]),
                 str(row["graph"]),
             )
-            for row in sorted(
-                self._rows(_CITATIONS), key=lambda row: not str(row["graph"]).startswith(ours)
-            )
+            for row in cited
+            if row["quotation"] is None
         }
+        self.taken = {str(row["citation"]) for row in cited}
         self.days: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
         for row in self._rows(_DAYS):
             place = (str(row["graph"]), str(row["day"]))
@@ -200,8 +203,12 @@ class Known:
         """Give the index of what a column may hold."""
         about = column.scheme or column.range
         if about not in self.names:
-            make = names_of_scheme if column.scheme else names_of_class
-            self.names[about] = make(self.engine, self.prefixes, about, self._word(about))
+            word = self._word(about)
+            self.names[about] = (
+                names_of_scheme(self.engine, self.prefixes, about, f"entry of the list of {word}")
+                if column.scheme
+                else names_of_class(self.engine, self.prefixes, about, word)
+            )
         return self.names[about]
 
     def _word(self, iri: str) -> str:
@@ -421,9 +428,14 @@ class Reading:
         for locator in [str(each) for each in locators] or [""]:
             if (source, locator) not in self.known.citations:
                 end = _slug(locator)
-                iri = self.known.prefixes.iri(
+                base = iri = self.known.prefixes.iri(
                     f"citation:{slug}-{end}" if end else f"citation:{slug}"
                 )
+                for number in itertools.count(2):
+                    if iri not in self.known.taken:
+                        break
+                    iri = f"{base}-{number}"
+                self.known.taken.add(iri)
                 self.known.citations[source, locator] = (iri, "")
             cites.append(Iri(self.known.citations[source, locator][0]))
         return _sorted(cites)
@@ -488,7 +500,7 @@ def describe(shipped: Shipped, prefixes: Prefixes) -> str:
         lines.append(f"    {column.about}")
         if column.scheme:
             things = known.named(column).things
-            if column.name == "kind":
+            if column.name in ("kind", "made_with"):  # acts under treaties alone
                 things = {iri: "" for iri in things if iri in known.classes}
             lines.append(f"    One of: {', '.join(sorted(_local(iri) for iri in things))}.")
         if column.example:
@@ -562,8 +574,13 @@ def _opposing(reading: Reading) -> None:
             made[act.key[:2]].append(act)
         if act.undoes is not None and "erga:hasOutcome" not in act.facts:
             undone[id(act.undoes)] = _last(act.facts)
+    rows = {(act.key, _dates(act.facts)) for act in reading.acts}
     for record in known.acts.values():
-        if record.graph not in own_graphs and reservation in record.facts.get("rdf:type", ()):
+        if (
+            record.graph not in own_graphs
+            and reservation in record.facts.get("rdf:type", ())
+            and (_key(record.facts), _dates(record.facts)) not in rows  # else it is counted twice
+        ):
             made[_key(record.facts)[:2]].append(record)
     for act in reading.acts:
         for other in act.opposes:
@@ -649,7 +666,11 @@ def _name(
     known: Known, group: list[Act], records: list[Recorded], base: str, numbers: dict[str, int]
 ) -> None:
     """Pair the acts of one key with the records of that key; number those that stay alone."""
-    free = sorted(records, key=lambda record: (_dates(record.facts), len(record.iri), record.iri))
+    own = _graph(known.prefixes, group[0].source)
+    free = sorted(  # an editor's record before one of our own
+        records,
+        key=lambda record: (record.graph == own, _dates(record.facts), len(record.iri), record.iri),
+    )
     for level in range(_LEVELS):
         index: dict[object, list[Recorded]] = defaultdict(list)
         for record in free:
@@ -665,8 +686,7 @@ def _name(
                     free.remove(record)
                     break
     alone = [act for act in group if not act.iri]
-    graph = _graph(known.prefixes, group[0].source)
-    left = [record for record in free if record.graph == graph]
+    left = [record for record in free if record.graph == own]
     if len(alone) == len(left) == 1:  # one act and one record of it: its day was corrected
         alone[0].iri = left[0].iri
         return

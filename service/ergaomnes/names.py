@@ -77,6 +77,7 @@ class Names:
     what: str
     things: dict[str, str] = field(default_factory=dict)  # IRI -> what it is called for people
     called: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    spelt: dict[str, str] = field(default_factory=dict)  # a name in plain letters -> as written
     found: dict[str, str] = field(default_factory=dict)
     missed: dict[str, NotMeant] = field(default_factory=dict)
 
@@ -84,6 +85,7 @@ class Names:
         """Take in one name of a thing; a name is also known without what stands in brackets."""
         self.things.setdefault(thing, self.prefixes.short(thing))
         self.called[normal(name)].add(thing)
+        self.spelt.setdefault(normal(name), name)
 
     def close(self) -> None:
         """Take in the names that follow from the others, where they mean one thing only."""
@@ -121,7 +123,8 @@ class Names:
         if not things:
             close = near(name, self.called) if len(self.missed) < SUGGESTED else ()
             known = dict.fromkeys(
-                f"{each} ({self.things[min(self.called[each])]})" for each in close
+                f"{self.spelt.get(each, each)} ({self.things[min(self.called[each])]})"
+                for each in close
             )
             raise NotMeant(
                 f"no {self.what} is called so",

@@ -4,24 +4,20 @@ pySHACL is the authority. Nothing it is given comes from a stranger but the fact
 ours, and it neither imports, nor runs scripts, nor follows SHACL's advanced features.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
 import pyoxigraph as ox
-import pyshacl
 import rdflib
 from rdflib.collection import Collection
 from rdflib.namespace import RDF, RDFS, SH, XSD
-from rdflib.plugins.sparql import prepareQuery
-from rdflib.plugins.sparql.sparql import Query
 
 from ergaomnes.engine import Blank, Iri, Literal, Term
-from ergaomnes.errors import OurFault
+from ergaomnes.progress import Tell
+from ergaomnes.shacl import Facts, Rules, undisturbed
 from ergaomnes.shipped import Shipped
 from ergaomnes.store import theirs
 from ergaomnes.terms import Prefixes
@@ -81,6 +77,13 @@ class Report:
 
     findings: tuple[Finding, ...] = ()
 
+    @classmethod
+    def of(cls, report: rdflib.Graph, shapes: rdflib.Graph, data: rdflib.Graph) -> Self:
+        """Read the W3C report on some data, with the messages of the shapes."""
+        results = report.objects(None, SH.result)
+        found = {_finding(report, result, shapes, data) for result in results}
+        return cls(tuple(sorted(found, key=_order)))
+
     @property
     def conforms(self) -> bool:
         """Whether nothing is a violation; warnings are advice."""
@@ -135,122 +138,72 @@ class Report:
 class Shapes:
     """The shapes: for the whole graph, for what was written by hand alone, for the ontology."""
 
-    whole: rdflib.Graph
-    written: rdflib.Graph
-    style: rdflib.Graph
+    whole: Rules
+    written: Rules
+    style: Rules
     prefixes: Prefixes
 
     @classmethod
     def read(cls, files: Shipped, prefixes: Prefixes) -> Self:
         """Read the packaged shapes."""
-        table = _graph_of_file(files.prefixes)
-        whole, written, style = rdflib.Graph(), rdflib.Graph(), rdflib.Graph()
+        whole, written, style = (Facts(_facts_of(files.prefixes)) for _ in range(3))
         for file in sorted((files.ontology / "shapes").glob("*.ttl")):
-            graph = {WRITTEN: written, STYLE: style}.get(file.stem, whole)
-            for fact in _graph_of_file(file):
-                graph.add(fact)
-        for fact in table:
-            for graph in (whole, written, style):
-                graph.add(fact)
-        return cls(whole, written, style, prefixes)
+            {WRITTEN: written, STYLE: style}.get(file.stem, whole).include(_facts_of(file))
+        return cls(
+            Rules("facts", whole), Rules("handwork", written), Rules("style", style), prefixes
+        )
 
-    def judge(self, facts: Iterable[ox.Triple]) -> Report:
+    def judge(self, facts: Iterable[ox.Triple], tell: Tell | None = None) -> Report:
         """Judge a whole graph: ontology, facts and what the rules derive from them."""
-        return self._judge(facts, self.whole)
+        return self._judge(facts, self.whole, tell)
 
-    def judge_written(self, facts: Iterable[ox.Triple]) -> Report:
+    def judge_written(self, facts: Iterable[ox.Triple], tell: Tell | None = None) -> Report:
         """Judge what was written by hand, with the subclass axioms and nothing else beside it."""
-        return self._judge(facts, self.written)
+        return self._judge(facts, self.written, tell)
 
-    def judge_style(self, facts: Iterable[ox.Triple]) -> Report:
+    def judge_style(self, facts: Iterable[ox.Triple], tell: Tell | None = None) -> Report:
         """Judge how the ontology and the shapes are written."""
-        return self._judge(facts, self.style)
+        return self._judge(facts, self.style, tell)
 
     def focus_nodes(self, facts: Iterable[ox.Triple]) -> dict[str, int]:
         """Count, for each node shape with a target, the nodes that it is asked about."""
-        data, counts = self._data(facts), {}
-        for graph in (self.whole, self.written):
+        data, counts = self.data(facts), {}
+        for graph in (self.whole.graph, self.written.graph):
             for shape in graph.subjects(RDF.type, SH.NodeShape):
                 targets = _targets(graph, data, shape)
                 if targets is not None:
                     counts[str(shape)] = len(targets)
         return counts
 
-    def _judge(self, facts: Iterable[ox.Triple], shapes: rdflib.Graph) -> Report:
-        with _without_warnings_of_bad_literals():
-            data = self._data(facts)
-            _, report, text = pyshacl.validate(
-                data,
-                shacl_graph=shapes,
-                inplace=True,
-                do_owl_imports=False,
-                advanced=False,
-                js=False,
-                meta_shacl=False,
-            )
-            if not isinstance(report, rdflib.Graph):
-                raise OurFault(f"The shapes cannot be applied: {text}")
-            found = {
-                _finding(report, result, shapes, data) for result in report.objects(None, SH.result)
-            }
-        return Report(tuple(sorted(found, key=_order)))
-
-    def _data(self, facts: Iterable[ox.Triple]) -> rdflib.Graph:
+    def data(self, facts: Iterable[ox.Triple]) -> Facts:
         """Make the graph that the validator sees, with what RDF Schema says of each name of ours.
 
         Every predicate is an rdf:Property, every class an rdfs:Class and every thing an
         rdfs:Resource (https://www.w3.org/TR/rdf11-mt/#rdfs-interpretations). Said only of names in
         our own namespaces, this lets core shapes see undeclared terms and dangling identifiers.
         """
-        data = _Graph()
         terms, names = self.prefixes["erga"], (self.prefixes["id"], self.prefixes["scheme"])
+        kinds = {str(RDF.type): RDFS.Class, str(RDF.predicate): RDF.Property}
+        data, follows = Facts(), set()
         for fact in facts:
-            subject, predicate, target = (
-                _theirs(fact.subject),
-                rdflib.URIRef(fact.predicate.value),
-                _theirs(fact.object),
-            )
-            data.add((subject, predicate, target))
-            if predicate.startswith(terms):
-                data.add((predicate, RDF.type, RDF.Property))
-            if not isinstance(target, rdflib.URIRef):
+            data.include([fact])
+            predicate, target = fact.predicate, fact.object
+            if predicate.value.startswith(terms):
+                follows.add((predicate, RDF.Property))
+            if not isinstance(target, ox.NamedNode):
                 continue
-            if str(target).startswith(names):
-                data.add((target, RDF.type, RDFS.Resource))
-            elif target.startswith(terms) and predicate == RDF.type:
-                data.add((target, RDF.type, RDFS.Class))
-            elif target.startswith(terms) and predicate == RDF.predicate:
-                data.add((target, RDF.type, RDF.Property))
+            if target.value.startswith(names):
+                follows.add((target, RDFS.Resource))
+            elif target.value.startswith(terms) and predicate.value in kinds:
+                follows.add((target, kinds[predicate.value]))
+        a = ox.NamedNode(str(RDF.type))
+        data.include(ox.Triple(name, a, ox.NamedNode(str(kind))) for name, kind in follows)
         return data
 
-
-class _Graph(rdflib.Graph):
-    """A graph that parses each query once: a SPARQL constraint is asked anew of every node."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._prepared: dict[str, Query] = {}
-
-    # pySHACL gives these arguments by place, and its queries as texts only.
-    def query(  # type: ignore[override]  # noqa: PLR0917
-        self,
-        query_object: str,
-        processor: str = "sparql",
-        result: str = "sparql",
-        initNs: Mapping[str, str] | None = None,  # noqa: N803 - the name that rdflib gives
-        initBindings: Mapping[str, rdflib.term.Identifier] | None = None,  # noqa: N803
-        use_store_provided: bool = True,
-    ) -> rdflib.query.Result:
-        """Answer a query that may have been asked before."""
-        if query_object not in self._prepared:
-            self._prepared[query_object] = prepareQuery(query_object, initNs=dict(initNs or {}))
-        return super().query(
-            self._prepared[query_object],
-            processor,
-            result,
-            initBindings=initBindings,
-            use_store_provided=use_store_provided,
-        )
+    def _judge(self, facts: Iterable[ox.Triple], rules: Rules, tell: Tell | None) -> Report:
+        with undisturbed():
+            data = self.data(facts)
+            return Report.of(rules.report(data, tell), rules.graph, data)
 
 
 def _finding(
@@ -361,29 +314,8 @@ def _split(message: str) -> tuple[str, str]:
     return (f"{rule}.", remedy) if remedy else (message, "")
 
 
-def _graph_of_file(file: Path) -> rdflib.Graph:
-    graph = rdflib.Graph()
-    for fact in triples(read(file), str(file)):
-        graph.add(
-            (_theirs(fact.subject), rdflib.URIRef(fact.predicate.value), _theirs(fact.object))
-        )
-    return graph
-
-
-def _theirs(term: object) -> rdflib.URIRef | rdflib.BNode | rdflib.Literal:
-    """Give rdflib's term for one of pyoxigraph's, with its lexical form untouched."""
-    if isinstance(term, ox.NamedNode):
-        return rdflib.URIRef(term.value)
-    if isinstance(term, ox.BlankNode):
-        return rdflib.BNode(term.value)
-    assert isinstance(term, ox.Literal)  # noqa: S101 - triple terms are refused when parsing
-    if term.language:
-        return rdflib.Literal(term.value, lang=term.language)
-    datatype = rdflib.URIRef(term.datatype.value)
-    # rdflib holds "x" and "x"^^xsd:string apart, and RDF 1.1 does not: one form for both.
-    if datatype == XSD.string:
-        return rdflib.Literal(term.value)
-    return rdflib.Literal(term.value, datatype=datatype, normalize=False)
+def _facts_of(file: Path) -> Iterable[ox.Triple]:
+    return triples(read(file), str(file))
 
 
 def _own(term: rdflib.term.Node) -> Term:
@@ -407,14 +339,3 @@ def _alternative(
         rest = items[place + 1] if place + 1 < len(items) else name("rdf:nil")
         yield ox.Triple(item, name("rdf:first"), ox.NamedNode(predicate))
         yield ox.Triple(item, name("rdf:rest"), rest)
-
-
-@contextmanager
-def _without_warnings_of_bad_literals() -> Iterator[None]:
-    # rdflib logs a traceback for each "2021-02-30"^^xsd:date; the shapes report it in words.
-    logger = logging.getLogger("rdflib.term")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before

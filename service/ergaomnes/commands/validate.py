@@ -9,6 +9,7 @@ import typer
 from ergaomnes.build import current
 from ergaomnes.contribution import Judgement, Packaged, format_named, read_file
 from ergaomnes.errors import EXIT_FINDINGS
+from ergaomnes.progress import shown
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.terms import prefixes
@@ -65,7 +66,8 @@ def validate(
     kind = None if media_type is None else format_named(media_type)
     submissions = [read_file(file, kind) for file in files or []]
     packaged = Packaged(current(Settings.from_environment()).dump, shipped(), prefixes())
-    judged = packaged.judge_contribution(submissions) if files else packaged.judge()
+    with shown("Validating") as tell:
+        judged = packaged.judge_contribution(submissions) if files else packaged.judge(tell)
     typer.echo(_written(judged, form, language.value))
     if not judged.passes(strict=strict):
         raise typer.Exit(EXIT_FINDINGS)

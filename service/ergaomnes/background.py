@@ -1,0 +1,182 @@
+"""What stands, as the background against which a contribution is judged.
+
+The graph is loaded once. A contribution is put beside it, the rules run on its neighbourhood alone,
+and everything is taken back afterwards. Which records make up a neighbourhood is said by the
+queries in `queries/slices/`; a test proves that the neighbourhood and the whole give the same.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import pyoxigraph as ox
+
+from ergaomnes.rules import Rule, derive, read_rules
+from ergaomnes.shipped import Shipped
+from ergaomnes.store import EmbeddedEngine
+from ergaomnes.terms import Prefixes
+from ergaomnes.turtle import read
+
+FOLDER = "slices"
+_TOUCHED = re.compile(r"VALUES \?touched \{[^}]*\}")
+
+
+class Background:
+    """The packaged graph without its shapes, and the means to see a contribution as part of it."""
+
+    def __init__(self, dump: Path, files: Shipped, prefixes: Prefixes) -> None:
+        self.prefixes = prefixes
+        self.rules: Sequence[Rule] = read_rules(files.rule_files())
+        self.store = EmbeddedEngine.of_dump(dump).store
+        shapes = prefixes.iri("graph:ontology/shapes/")
+        for graph in list(self.store.named_graphs()):
+            if isinstance(graph, ox.NamedNode) and graph.value.startswith(shapes):
+                self.store.remove_graph(graph)
+        self._derived = ox.NamedNode(prefixes.iri("graph:derived"))
+        self._sent = ox.NamedNode(prefixes.iri("graph:contribution"))
+        self._records = (prefixes["id"], prefixes["scheme"], prefixes["erga"])
+        # A statement on a whole register leads to every state: what is said of them is not read.
+        self._leads_nowhere = prefixes.iri("erga:coversParticipant")
+        self._slices = {
+            file.stem: read(file) for file in sorted((files.queries / FOLDER).glob("*.rq"))
+        }
+
+    def asserted(self) -> Iterator[ox.Quad]:
+        """Give what stands in the files."""
+        return (quad for quad in self.store if quad.graph_name != self._derived)
+
+    @cached_property
+    def derived(self) -> frozenset[ox.Triple]:
+        """Give what the rules have made of it."""
+        found = self.store.quads_for_pattern(None, None, None, self._derived)
+        return frozenset(quad.triple for quad in found)
+
+    @cached_property
+    def structure(self) -> frozenset[ox.Triple]:
+        """Give which term is declared where, and which class is narrower than which."""
+        links = (
+            ox.NamedNode(self.prefixes.iri(f"rdfs:{n}")) for n in ("isDefinedBy", "subClassOf")
+        )
+        return frozenset(
+            quad.triple for link in links for quad in self.store.quads_for_pattern(None, link, None)
+        )
+
+    def describes(self, name: str) -> bool:
+        """Tell whether anything is said of a name."""
+        found = self.store.quads_for_pattern(ox.NamedNode(name), None, None)
+        return next(found, None) is not None
+
+    def facts_of(self, name: str) -> Iterator[ox.Triple]:
+        """Give what is said of a name, and derived of it."""
+        found = self.store.quads_for_pattern(ox.NamedNode(name), None, None)
+        return (quad.triple for quad in found)
+
+    @contextmanager
+    def holding(self, sent: Iterable[ox.Triple]) -> Iterator[frozenset[ox.Triple]]:
+        """Put a contribution beside what stands, for as long as the with statement runs.
+
+        Gives what follows from it that did not follow before. What no longer follows is gone.
+        """
+        facts = frozenset(fact for fact in sent if not self._stands(fact))
+        gone: frozenset[ox.Triple] = frozenset()
+        try:
+            self._put(facts, self._sent)
+            new, gone = self._change(facts)
+            self._put(new, self._sent)
+            for fact in gone:
+                self.store.remove(_quad(fact, self._derived))
+            yield new
+        finally:
+            self.store.remove_graph(self._sent)
+            self._put(gone, self._derived)
+
+    def slice(self, touched: Iterable[str]) -> set[ox.Triple]:
+        """Give all that the shapes can read from some names."""
+        names = set(touched)
+        names |= self._read_with("records-the-shapes-read", names)
+        kept = {fact for name in names for fact in self.facts_of(name)}
+        near = {fact.object.value for fact in kept if isinstance(fact.object, ox.NamedNode)}
+        kept.update(fact for name in near - names for fact in self.facts_of(name))
+        return kept | self.structure
+
+    def all_derived_with(self, sent: Iterable[ox.Triple]) -> set[ox.Triple]:
+        """Run the rules on everything: what `holding` must come to as well."""
+        return self._derived_from(self.asserted(), sent)
+
+    def _change(
+        self, sent: frozenset[ox.Triple]
+    ) -> tuple[frozenset[ox.Triple], frozenset[ox.Triple]]:
+        """Give what the rules make because of a contribution, and what they no longer make."""
+        touched = {_subject(fact) for fact in sent}
+        if not all(name.startswith(self._records[0]) or ":blank:" in name for name in touched):
+            # A term or a concept can matter to any record.
+            old = (quad for quad in self.asserted() if quad.graph_name != self._sent)
+            after, before = self._derived_from(old, sent), self.derived
+        else:
+            named = {
+                fact.object.value
+                for fact in sent
+                if isinstance(fact.object, ox.NamedNode)
+                and fact.object.value.startswith(self._records)
+            }
+            touched |= self._read_with("records-that-depend", touched)
+            touched |= self._read_with("records-read-together", touched)
+            near = self._neighbourhood(touched | named)
+            before = frozenset(self._derived_from(near, ()))
+            after = self._derived_from(near, sent)
+        gone = {fact for fact in before - after - sent if _quad(fact, self._derived) in self.store}
+        return frozenset(after - before), frozenset(gone)
+
+    def _neighbourhood(self, names: set[str]) -> list[ox.Quad]:
+        """Give what stands of some names and of all that they lead to."""
+        wanted, seen, facts = list(names), set(names), []
+        while wanted:
+            for quad in self.store.quads_for_pattern(ox.NamedNode(wanted.pop()), None, None):
+                if quad.graph_name in (self._derived, self._sent):
+                    continue
+                facts.append(quad)
+                target = quad.object
+                if (
+                    isinstance(target, ox.NamedNode)
+                    and target.value not in seen
+                    and target.value.startswith(self._records)
+                    and quad.predicate.value != self._leads_nowhere
+                ):
+                    seen.add(target.value)
+                    wanted.append(target.value)
+        axiom = ox.NamedNode(self.prefixes.iri("rdfs:subClassOf"))
+        facts += self.store.quads_for_pattern(None, axiom, None)
+        return facts
+
+    def _derived_from(self, facts: Iterable[ox.Quad], sent: Iterable[ox.Triple]) -> set[ox.Triple]:
+        store = ox.Store()
+        store.extend(facts)
+        store.extend(_quad(fact, self._sent) for fact in sent)
+        derive(self.rules, EmbeddedEngine(store), self.prefixes)
+        found = store.quads_for_pattern(None, None, None, self._derived)
+        return {quad.triple for quad in found}
+
+    def _read_with(self, name: str, touched: Iterable[str]) -> set[str]:
+        """Ask which records are read together with some others."""
+        written = " ".join(str(ox.NamedNode(one)) for one in sorted(touched))
+        query = _TOUCHED.sub(lambda _: f"VALUES ?touched {{ {written} }}", self._slices[name])
+        rows = EmbeddedEngine(self.store).select(query)
+        return {str(row["record"]) for row in rows}
+
+    def _stands(self, fact: ox.Triple) -> bool:
+        found = self.store.quads_for_pattern(fact.subject, fact.predicate, fact.object)
+        return next(found, None) is not None
+
+    def _put(self, facts: Iterable[ox.Triple], graph: ox.NamedNode) -> None:
+        self.store.extend(_quad(fact, graph) for fact in facts)
+
+
+def _quad(fact: ox.Triple, graph: ox.NamedNode) -> ox.Quad:
+    return ox.Quad(fact.subject, fact.predicate, fact.object, graph)
+
+
+def _subject(fact: ox.Triple) -> str:
+    assert not isinstance(fact.subject, ox.Triple)  # noqa: S101 - no triple terms were let in
+    return fact.subject.value
