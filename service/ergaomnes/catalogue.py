@@ -237,7 +237,7 @@ def bound(
 
 def bound_text(question: Question, terms: Mapping[str, Term]) -> str:
     """Put terms into a question without asking whether they fit; the others stay as they are."""
-    return _rebound(question.text, terms)
+    return _rebound(question.text, {name: (one,) for name, one in terms.items()})
 
 
 def as_typed(asked: Bound, prefixes: Prefixes) -> dict[str, str]:
