@@ -12,13 +12,17 @@ from ergaomnes.build import build
 from ergaomnes.contribution import (
     Judgement,
     Packaged,
-    SubmissionSyntax,
     format_named,
     media_type_of,
     read_file,
     read_submission,
 )
-from ergaomnes.errors import NoSuchFile, SubmissionTooLarge, UnsupportedMediaType
+from ergaomnes.errors import (
+    NoSuchFile,
+    SubmissionSyntax,
+    SubmissionTooLarge,
+    UnsupportedMediaType,
+)
 from ergaomnes.places import Place, places_in_turtle
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import Shipped, shipped

@@ -12,8 +12,8 @@ from httpx import Response
 
 from ergaomnes.build import Built
 from ergaomnes.cli import main
-from ergaomnes.errors import ErgaOmnesError
-from ergaomnes.judging import JudgementCrashed, JudgementTimeout, Judges
+from ergaomnes.errors import ErgaOmnesError, JudgementCrashed, JudgementTimeout
+from ergaomnes.judging import Judges
 from ergaomnes.routes.validation import router
 from ergaomnes.settings import Settings
 

@@ -22,9 +22,8 @@ from ergaomnes import media
 from ergaomnes.background import Background
 from ergaomnes.engine import Blank, Iri, Term
 from ergaomnes.errors import (
-    EXIT_INPUT,
-    BadRequest,
     NoSuchFile,
+    SubmissionSyntax,
     SubmissionTooLarge,
     UnsupportedMediaType,
     did_you_mean,
@@ -69,25 +68,6 @@ _TURTLE_FAMILY = (media.TURTLE, media.TRIG, media.N_TRIPLES, media.N_QUADS)
 _DEEPEST = 100
 _NAMELESS = "urn:x-ergaomnes:blank:"
 _WHERE = re.compile(r"^Parser error (?:at|between) line[^:]*: |\s*\(line \d+\)$")
-
-
-class SubmissionSyntax(BadRequest):
-    """A submitted text does not parse."""
-
-    slug = "submission-syntax"
-    title = "The text cannot be read"
-    exit_status = EXIT_INPUT
-
-    def __init__(self, file: str, line: int | None, column: int | None, why: str) -> None:
-        where = ":".join(str(part) for part in (file, line, column) if part is not None)
-        super().__init__(
-            f"{where}: {why.rstrip('.')}.",
-            remedy="Correct the text there; nothing was written.",
-            file=file,
-            line=line,
-            column=column,
-            why=why,
-        )
 
 
 @dataclass(frozen=True, slots=True)

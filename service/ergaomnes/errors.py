@@ -18,6 +18,7 @@ ErgaOmnesError
 │   ├── QueryKind
 │   ├── QueryTooDeep
 │   ├── TurtleSyntax
+│   ├── SubmissionSyntax
 │   ├── CommentsInTurtle
 │   ├── TableUnreadable
 │   ├── BadColumns
@@ -43,6 +44,8 @@ ErgaOmnesError
 │   ├── QueryTimeout            504
 │   ├── QueryMemory             507
 │   ├── QueryCrashed            507
+│   ├── JudgementTimeout        504
+│   ├── JudgementCrashed        507
 │   ├── Busy                    503
 │   └── CallerLeft              503
 ├── EndpointFailed              502
@@ -393,6 +396,25 @@ class TurtleSyntax(BadRequest):
         super().__init__(
             f"{file}:{line}:{column}: {why}",
             remedy="Correct the text at that line and column; nothing was written.",
+            file=file,
+            line=line,
+            column=column,
+            why=why,
+        )
+
+
+class SubmissionSyntax(BadRequest):
+    """A submitted text does not parse."""
+
+    slug = "submission-syntax"
+    title = "The text cannot be read"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, line: int | None, column: int | None, why: str) -> None:
+        where = ":".join(str(part) for part in (file, line, column) if part is not None)
+        super().__init__(
+            f"{where}: {why.rstrip('.')}.",
+            remedy="Correct the text there; nothing was written.",
             file=file,
             line=line,
             column=column,
@@ -793,6 +815,36 @@ class QueryCrashed(Stopped):
         super().__init__(
             "The process that worked on the query died; nothing else was harmed.",
             remedy="Narrow the query, or nest less in it.",
+        )
+
+
+class JudgementTimeout(Stopped):
+    """Judging ran past its time limit."""
+
+    status = 504
+    slug = "judgement-timeout"
+    title = "The validation took too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The validation was stopped after {seconds:g} s.",
+            remedy="Send the facts in smaller parts.",
+            seconds=seconds,
+        )
+
+
+class JudgementCrashed(Stopped):
+    """The judging process died, of memory or of what it was given."""
+
+    status = 507
+    slug = "judgement-crashed"
+    title = "The submission ended the process that judged it"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The process died; it may take {limit // 2**20:,} MiB of memory.",
+            remedy="Send the facts in smaller parts, and nest less in them.",
+            limit=limit,
         )
 
 

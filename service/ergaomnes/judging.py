@@ -22,11 +22,17 @@ from ergaomnes import media
 from ergaomnes.contribution import (
     READ,
     Packaged,
-    SubmissionSyntax,
     format_named,
     read_submission,
 )
-from ergaomnes.errors import BuildFailed, Busy, Stopped, SubmissionTooLarge
+from ergaomnes.errors import (
+    BuildFailed,
+    Busy,
+    JudgementCrashed,
+    JudgementTimeout,
+    SubmissionSyntax,
+    SubmissionTooLarge,
+)
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
@@ -38,36 +44,6 @@ ACCEPTED = tuple(one.media_type for one in READ)
 
 _START_LIMIT = 120.0
 _EMPTY = b""
-
-
-class JudgementTimeout(Stopped):
-    """Judging ran past its time limit."""
-
-    status = 504
-    slug = "judgement-timeout"
-    title = "The validation took too long"
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"The validation was stopped after {seconds:g} s.",
-            remedy="Send the facts in smaller parts.",
-            seconds=seconds,
-        )
-
-
-class JudgementCrashed(Stopped):
-    """The judging process died, of memory or of what it was given."""
-
-    status = 507
-    slug = "judgement-crashed"
-    title = "The submission ended the process that judged it"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"The process died; it may take {limit // 2**20:,} MiB of memory.",
-            remedy="Send the facts in smaller parts, and nest less in them.",
-            limit=limit,
-        )
 
 
 @dataclass(frozen=True, slots=True)
