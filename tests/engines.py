@@ -143,16 +143,21 @@ def stated_slice() -> tuple[Quad, ...]:
 
 @cache
 def slice_on_oxigraph() -> EmbeddedEngine:
-    store = Store()
-    store.extend(stated_slice())
-    engine = EmbeddedEngine(store)
-    add_derived(engine)
-    return engine
+    return load_on_oxigraph()
 
 
 @cache
 def slice_on_rdflib() -> RdflibEngine:
     return load_on_rdflib()
+
+
+def load_on_oxigraph() -> EmbeddedEngine:
+    """Load the slice and derive what follows, each time anew."""
+    engine = EmbeddedEngine(Store())
+    facts = serialize(stated_slice(), format=RdfFormat.N_QUADS)
+    engine.store.bulk_load(facts, format=RdfFormat.N_QUADS)
+    add_derived(engine)
+    return engine
 
 
 def load_on_rdflib() -> RdflibEngine:

@@ -212,6 +212,27 @@ CHANGED = {
         "erga:concernsInstrument instrument:mtdsg-iv-9 ; "
         'erga:hasOutcome outcome:treaty-ends ; erga:effectiveDate "2019-01-01"^^xsd:date .'
     ),
+    "new class": (
+        "erga:Own rdfs:subClassOf erga:ConsentToBeBound . "
+        "action:x a erga:Own ; erga:isPerformedBy state:rus ; "
+        "erga:concernsInstrument instrument:mtdsg-iv-5 ; "
+        "erga:hasActionKind action-kind:own ; "
+        'erga:depositDate "2001-01-01"^^xsd:date . '
+        'action-kind:own skos:prefLabel "Own"@en ; skos:broader action-kind:ratification .'
+    ),
+    "power of elsewhere": (
+        '<https://example.org/p> a erga:OversightPower ; skos:prefLabel "X"@en ; '
+        "erga:isSetOutIn provision:mtdsg-iv-9\\/art-20 ; "
+        "erga:requiresConsentMode consent-mode:by-ratification ; "
+        "erga:isHeldBy body:cat-committee ."
+    ),
+    "state of elsewhere": (
+        '<https://example.org/s> a erga:State ; skos:prefLabel "S"@en . '
+        "action:x a erga:ConsentToBeBound ; erga:isPerformedBy <https://example.org/s> ; "
+        "erga:concernsInstrument instrument:mtdsg-iv-9 ; "
+        "erga:hasActionKind action-kind:ratification ; "
+        'erga:depositDate "2001-01-01"^^xsd:date .'
+    ),
     "kind label": 'action-kind:ratification skos:prefLabel "Ratifying"@en .',
 }
 

@@ -68,6 +68,13 @@ class Background:
         found = self.store.quads_for_pattern(ox.NamedNode(name), None, None)
         return next(found, None) is not None
 
+    def _is_new(self, name: str) -> bool:
+        """Tell whether nothing that stands names this."""
+        node = ox.NamedNode(name)
+        patterns = ((node, None, None), (None, node, None), (None, None, node))
+        found = (quad for one in patterns for quad in self.store.quads_for_pattern(*one))
+        return all(quad.graph_name == self._sent for quad in found)
+
     def facts_of(self, name: str) -> Iterator[ox.Triple]:
         """Give what is said of a name, and derived of it."""
         found = self.store.quads_for_pattern(ox.NamedNode(name), None, None)
@@ -110,8 +117,8 @@ class Background:
     ) -> tuple[frozenset[ox.Triple], frozenset[ox.Triple]]:
         """Give what the rules make because of a contribution, and what they no longer make."""
         touched = {_subject(fact) for fact in sent}
-        if not all(name.startswith(self._records[0]) or ":blank:" in name for name in touched):
-            # A term or a concept can matter to any record.
+        if not all(name.startswith(self._records[0]) or self._is_new(name) for name in touched):
+            # A term or a concept that is known already can matter to any record.
             old = (quad for quad in self.asserted() if quad.graph_name != self._sent)
             after, before = self._derived_from(old, sent), self.derived
         else:
