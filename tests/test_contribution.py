@@ -9,23 +9,18 @@ import pytest
 
 from ergaomnes import media
 from ergaomnes.build import build
-from ergaomnes.contribution import (
-    Judgement,
-    Packaged,
-    format_named,
-    media_type_of,
-    read_file,
-    read_submission,
-)
+from ergaomnes.contribution import Packaged
 from ergaomnes.errors import (
     NoSuchFile,
     SubmissionSyntax,
     SubmissionTooLarge,
     UnsupportedMediaType,
 )
+from ergaomnes.judgement import Judgement
 from ergaomnes.places import Place, places_in_turtle
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import Shipped, shipped
+from ergaomnes.submission import format_named, media_type_of, read_file, read_submission
 from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import read, triples, write
 

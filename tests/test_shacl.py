@@ -13,8 +13,9 @@ import rdflib
 
 from ergaomnes.build import Built
 from ergaomnes.errors import OurFault
+from ergaomnes.report import Report
 from ergaomnes.shacl import Facts, Rules, undisturbed
-from ergaomnes.shapes import Report, Shapes
+from ergaomnes.shapes import Shapes, report_of
 from ergaomnes.shipped import shipped
 from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import read, triples
@@ -47,11 +48,11 @@ def plainly(data: rdflib.Graph, rules: Rules) -> Report:
     with undisturbed():
         _, report, _ = pyshacl.validate(graphs[0], shacl_graph=graphs[1], inplace=True)
     assert isinstance(report, rdflib.Graph)
-    return Report.of(report, rules.graph, data)
+    return report_of(report, rules.graph, data)
 
 
 def quickly(data: Facts, rules: Rules) -> Report:
-    return Report.of(rules.report(data), rules.graph, data)
+    return report_of(rules.report(data), rules.graph, data)
 
 
 def small_rules(text: str) -> Rules:

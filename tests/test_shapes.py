@@ -8,8 +8,10 @@ import pyoxigraph as ox
 import pytest
 
 from ergaomnes.build import Built
-from ergaomnes.contribution import Judgement, Packaged
-from ergaomnes.shapes import LANGUAGES, WRITTEN, Finding, Report, Severity, Shapes
+from ergaomnes.contribution import Packaged
+from ergaomnes.judgement import Judgement
+from ergaomnes.report import LANGUAGES, Finding, Report, Severity
+from ergaomnes.shapes import WRITTEN, Shapes
 from ergaomnes.shipped import shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import Prefixes, prefixes

@@ -1,14 +1,12 @@
-"""Judge what strangers send, in a process that can be killed.
+"""Have what strangers send judged in a process that can be killed.
 
-The same file is both sides: `Judges` in the service, and `main` in the process that reads and
-judges. They speak in the frames of a reader process. One submission is judged at a time; a process
-that runs late, outgrows its memory or dies is replaced, and nothing of the service goes with it.
+`judge.py` is the other side; the two speak in the frames of a reader process. One submission is
+judged at a time; a process that runs late, outgrows its memory or dies is replaced, and nothing of
+the service goes with it.
 """
 
 import math
 import os
-import resource
-import signal
 import subprocess
 import sys
 import threading
@@ -18,13 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NoReturn, Self
 
-from ergaomnes import media
-from ergaomnes.contribution import (
-    READ,
-    Packaged,
-    format_named,
-    read_submission,
-)
 from ergaomnes.errors import (
     BuildFailed,
     Busy,
@@ -33,12 +24,11 @@ from ergaomnes.errors import (
     SubmissionSyntax,
     SubmissionTooLarge,
 )
+from ergaomnes.judgement import WRITTEN
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.settings import Settings
-from ergaomnes.shipped import shipped
-from ergaomnes.terms import prefixes
+from ergaomnes.submission import READ, format_named
 
-WRITTEN: tuple[media.Format, ...] = (media.PLAIN_JSON, media.TURTLE, media.JSON_LD)
 OFFERED = tuple(one.media_type for one in WRITTEN)
 ACCEPTED = tuple(one.media_type for one in READ)
 
@@ -152,7 +142,7 @@ class Judges:
             [
                 sys.executable,
                 "-m",
-                "ergaomnes.judging",
+                "ergaomnes.judge",
                 str(self.dump),
                 str(self.settings.memory_limit),
             ],
@@ -180,54 +170,3 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 def _raise(head: Mapping[str, Any]) -> NoReturn:
     raise SubmissionSyntax(head["file"], head["line"], head["column"], head["why"])
-
-
-def _reply(
-    packaged: Packaged, head: Mapping[str, Any], content: bytes
-) -> tuple[dict[str, Any], bytes]:
-    try:
-        sent = read_submission(content, format_named(head["kind"]))
-    except SubmissionSyntax as error:
-        return {"error": "syntax", **error.data}, _EMPTY
-    judged = packaged.judge_contribution([sent])
-    written_as = head["as"]
-    if written_as == media.PLAIN_JSON.media_type:
-        return {}, judged.json(packaged.prefixes, head["language"]).encode()
-    name = next(one.name for one in WRITTEN if one.media_type == written_as)
-    return {}, judged.report.written(packaged.prefixes, name)
-
-
-def _hold_to(memory: int) -> None:
-    """From here on this process writes no file and takes no more memory than it may."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    try:
-        with open("/proc/self/statm", encoding="ascii") as sizes:  # noqa: PTH123 - as in reader
-            size = int(sizes.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return  # only Linux holds a process to RLIMIT_AS
-    resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
-
-
-def main(dump: str, memory: str) -> None:
-    """Judge submissions until the standard input closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = sys.stdout.buffer
-    packaged = Packaged(Path(dump), shipped(), prefixes())
-    # What the validator loads on first use is loaded before the limits hold.
-    packaged.judge_contribution([read_submission(_EMPTY, media.TURTLE)])
-    _hold_to(int(memory))
-    out.write(frame({"ready": True}))
-    out.flush()
-    while True:
-        try:
-            head, content = read_frame(sys.stdin.buffer)
-        except EOFError:
-            return
-        said, body = _reply(packaged, head, content)
-        out.write(frame(said, body))
-        out.flush()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

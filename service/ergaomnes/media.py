@@ -43,6 +43,8 @@ N_QUADS = Format("nq", ("application/n-quads",))
 HTML = Format("html", ("text/html", "application/xhtml+xml"))
 MARKDOWN = Format("md", ("text/markdown",))
 PLAIN_JSON = Format("json", ("application/json",))
+# https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+SARIF = Format("sarif", ("application/sarif+json",))
 
 TABLES: tuple[Format, ...] = (SPARQL_JSON, SPARQL_XML, CSV, TSV)
 GRAPHS: tuple[Format, ...] = (TURTLE, N_TRIPLES, RDF_XML, JSON_LD)

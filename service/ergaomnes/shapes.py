@@ -4,9 +4,8 @@ pySHACL is the authority. Nothing it is given comes from a stranger but the fact
 ours, and it neither imports, nor runs scripts, nor follows SHACL's advanced features.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
@@ -17,9 +16,9 @@ from rdflib.namespace import RDF, RDFS, SH, XSD
 
 from ergaomnes.engine import Blank, Iri, Literal, Term
 from ergaomnes.progress import Tell
+from ergaomnes.report import Finding, Report, Severity, in_order
 from ergaomnes.shacl import Facts, Rules, undisturbed
 from ergaomnes.shipped import Shipped
-from ergaomnes.store import theirs
 from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import read, triples
 
@@ -28,110 +27,11 @@ WRITTEN = "asserted"
 # And those in this one on the ontology, never on facts.
 STYLE = "style"
 
-LANGUAGES = ("en", "fr", "ru")
-
-
-class Severity(IntEnum):
-    """How much a finding matters; only a violation makes a record unusable."""
-
-    INFO = 1
-    WARNING = 2
-    VIOLATION = 3
-
-
 _SEVERITIES = {
     str(SH.Info): Severity.INFO,
     str(SH.Warning): Severity.WARNING,
     str(SH.Violation): Severity.VIOLATION,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a shape finds wrong with one record."""
-
-    focus: Term
-    path: tuple[str, ...]  # the properties it is about: none when it is about the record itself
-    value: Term | None
-    shape: str
-    component: str
-    severity: Severity
-    messages: Mapping[str, str]
-
-    def message(self, language: str) -> str:
-        """Say the rule and the remedy in a language, English where it is not said in that one."""
-        return self.messages.get(language) or self.messages.get("en", "")
-
-    def sentence(self, language: str) -> str:
-        """Say the rule alone."""
-        return _split(self.message(language))[0]
-
-    def remedy(self, language: str) -> str:
-        """Say what to do about it."""
-        return _split(self.message(language))[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All findings about a graph, the gravest first."""
-
-    findings: tuple[Finding, ...] = ()
-
-    @classmethod
-    def of(cls, report: rdflib.Graph, shapes: rdflib.Graph, data: rdflib.Graph) -> Self:
-        """Read the W3C report on some data, with the messages of the shapes."""
-        results = report.objects(None, SH.result)
-        found = {_finding(report, result, shapes, data) for result in results}
-        return cls(tuple(sorted(found, key=_order)))
-
-    @property
-    def conforms(self) -> bool:
-        """Whether nothing is a violation; warnings are advice."""
-        return not self.count(Severity.VIOLATION)
-
-    def __add__(self, other: "Report") -> "Report":
-        """Put two reports together."""
-        return Report(tuple(sorted({*self.findings, *other.findings}, key=_order)))
-
-    def count(self, severity: Severity) -> int:
-        """Count the findings of one severity."""
-        return sum(finding.severity is severity for finding in self.findings)
-
-    def written(self, prefixes: Prefixes, format_name: str) -> bytes:
-        """Write the W3C validation report as `ttl` or `jsonld`."""
-        formats = {"ttl": ox.RdfFormat.TURTLE, "jsonld": ox.RdfFormat.JSON_LD}
-        used = {name: prefixes[name] for name in ("erga", "rdf", "sh", "shape", "xsd")}
-        text = ox.serialize(self._facts(prefixes), format=formats[format_name], prefixes=used)
-        return text or b""
-
-    def _facts(self, prefixes: Prefixes) -> Iterable[ox.Triple]:
-        # https://www.w3.org/TR/shacl/#validation-report
-        def name(curie: str) -> ox.NamedNode:
-            return ox.NamedNode(prefixes.iri(curie))
-
-        a, report = name("rdf:type"), ox.BlankNode("report")
-        truth = ox.Literal(not self.findings)  # by the standard any result is a non-conformance
-        yield ox.Triple(report, a, name("sh:ValidationReport"))
-        yield ox.Triple(report, name("sh:conforms"), truth)
-        for number, finding in enumerate(self.findings, 1):
-            result = ox.BlankNode(f"result{number}")
-            severity = name(f"sh:{finding.severity.name.capitalize()}")
-            yield ox.Triple(report, name("sh:result"), result)
-            yield ox.Triple(result, a, name("sh:ValidationResult"))
-            yield ox.Triple(result, name("sh:focusNode"), theirs(finding.focus))
-            yield ox.Triple(result, name("sh:resultSeverity"), severity)
-            yield ox.Triple(result, name("sh:sourceShape"), ox.NamedNode(finding.shape))
-            component = ox.NamedNode(finding.component)
-            yield ox.Triple(result, name("sh:sourceConstraintComponent"), component)
-            if len(finding.path) == 1:
-                yield ox.Triple(result, name("sh:resultPath"), ox.NamedNode(finding.path[0]))
-            elif finding.path:
-                yield from _alternative(result, finding.path, name, number)
-            if finding.value is not None:
-                yield ox.Triple(result, name("sh:value"), theirs(finding.value))
-            for language, text in sorted(finding.messages.items()):
-                message = ox.Literal(text, language=language)
-                yield ox.Triple(result, name("sh:resultMessage"), message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +103,13 @@ class Shapes:
     def _judge(self, facts: Iterable[ox.Triple], rules: Rules, tell: Tell | None) -> Report:
         with undisturbed():
             data = self.data(facts)
-            return Report.of(rules.report(data, tell), rules.graph, data)
+            return report_of(rules.report(data, tell), rules.graph, data)
+
+
+def report_of(report: rdflib.Graph, shapes: rdflib.Graph, data: rdflib.Graph) -> Report:
+    """Read the W3C report on some data, with the messages of the shapes."""
+    found = {_finding(report, one, shapes, data) for one in report.objects(None, SH.result)}
+    return Report(tuple(sorted(found, key=in_order)))
 
 
 def _finding(
@@ -245,16 +151,6 @@ class _Messages(dict[str, str]):
 
     def __hash__(self) -> int:  # type: ignore[override]  # a finding is a value, and so are these
         return hash(tuple(sorted(self.items())))
-
-
-def _order(finding: Finding) -> tuple[int, str, str, tuple[str, ...], str]:
-    return (
-        -finding.severity,
-        finding.shape,
-        str(finding.focus),
-        finding.path,
-        str(finding.value),
-    )
 
 
 def _path(shapes: rdflib.Graph, shape: rdflib.term.Node) -> tuple[str, ...]:
@@ -309,11 +205,6 @@ def _targets(
     return found
 
 
-def _split(message: str) -> tuple[str, str]:
-    rule, _, remedy = message.partition(". ")
-    return (f"{rule}.", remedy) if remedy else (message, "")
-
-
 def _facts_of(file: Path) -> Iterable[ox.Triple]:
     return triples(read(file), str(file))
 
@@ -326,16 +217,3 @@ def _own(term: rdflib.term.Node) -> Term:
             return Literal(str(term), Literal.LANG_STRING, term.language)
         return Literal(str(term), str(term.datatype or XSD.string))
     return Blank(str(term))
-
-
-def _alternative(
-    result: ox.BlankNode, path: tuple[str, ...], name: Callable[[str], ox.NamedNode], number: int
-) -> Iterator[ox.Triple]:
-    node = ox.BlankNode(f"path{number}")
-    items = [ox.BlankNode(f"path{number}item{place}") for place in range(len(path))]
-    yield ox.Triple(result, name("sh:resultPath"), node)
-    yield ox.Triple(node, name("sh:alternativePath"), items[0])
-    for place, (item, predicate) in enumerate(zip(items, path, strict=True)):
-        rest = items[place + 1] if place + 1 < len(items) else name("rdf:nil")
-        yield ox.Triple(item, name("rdf:first"), ox.NamedNode(predicate))
-        yield ox.Triple(item, name("rdf:rest"), rest)

@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from ergaomnes.build import current
-from ergaomnes.contribution import Judgement, Packaged, format_named, read_file
+from ergaomnes.contribution import Packaged
 from ergaomnes.errors import EXIT_FINDINGS
+from ergaomnes.judgement import WRITTEN, Judgement
 from ergaomnes.progress import shown
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
+from ergaomnes.submission import format_named, read_file
 from ergaomnes.terms import prefixes
 
 
@@ -20,8 +22,13 @@ class Form(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    SARIF = "sarif"
     TTL = "ttl"
+    NT = "nt"
+    RDF = "rdf"
     JSONLD = "jsonld"
+    TRIG = "trig"
+    NQ = "nq"
 
 
 class Language(StrEnum):
@@ -49,7 +56,9 @@ def validate(
     ] = None,
     form: Annotated[
         Form,
-        typer.Option("--format", help="A text, plain JSON, or the W3C report as ttl or jsonld."),
+        typer.Option(
+            "--format", help="A text, plain JSON, SARIF for editors, or the W3C report as RDF."
+        ),
     ] = Form.TEXT,
     language: Annotated[
         Language, typer.Option("--lang", help="The language of the sentences.")
@@ -76,6 +85,5 @@ def validate(
 def _written(judged: Judgement, form: Form, language: str) -> str:
     if form is Form.TEXT:
         return judged.as_text(prefixes(), language)
-    if form is Form.JSON:
-        return judged.json(prefixes(), language)
-    return judged.report.written(prefixes(), form.value).decode()
+    written_as = next(one for one in WRITTEN if one.name == form.value)
+    return judged.written(written_as, prefixes(), language).decode()
