@@ -88,10 +88,10 @@ def asked(
 
 
 def test_an_answer_is_sent_again_under_a_strong_etag(app: Counting, readers: Readers) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     first, second = asked(layer, "/a?b=c"), asked(layer, "/a?b=c")
     assert app.asked == 1
-    assert (layer.hits, layer.misses) == (1, 1)
+    assert (layer.shelf.hits, layer.shelf.misses) == (1, 1)
     assert first.text == second.text == "1 GET /a "
     assert first.headers == second.headers
     assert re.fullmatch(r'"[\w-]{22}"', first.headers["etag"])
@@ -99,7 +99,7 @@ def test_an_answer_is_sent_again_under_a_strong_etag(app: Counting, readers: Rea
 
 
 def test_an_etag_that_is_known_is_answered_without_a_body(app: Counting, readers: Readers) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     etag = asked(layer, "/a").headers["etag"]
     for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
         answer = asked(layer, "/a", If_None_Match=known)
@@ -111,11 +111,13 @@ def test_an_etag_that_is_known_is_answered_without_a_body(app: Counting, readers
     assert asked(layer, "/a", If_None_Match='"other"').status_code == 200
     assert app.asked == 1
     # On the first asking, too.
-    assert asked(Cache(Counting(), readers, LIMIT), "/a", If_None_Match=etag).status_code == 304
+    assert (
+        asked(Cache(Counting(), readers, Shelf(LIMIT)), "/a", If_None_Match=etag).status_code == 304
+    )
 
 
 def test_a_head_is_a_get_without_its_body(app: Counting, readers: Readers) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     head, got = asked(layer, "/a", "HEAD"), asked(layer, "/a")
     assert app.asked == 1
     assert (head.content, got.text) == (b"", "1 GET /a ")
@@ -137,7 +139,7 @@ def test_a_head_is_a_get_without_its_body(app: Counting, readers: Readers) -> No
 def test_what_an_answer_may_depend_on_is_told_apart(
     app: Counting, readers: Readers, fields: dict[str, str]
 ) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     asked(layer, "/a")
     asked(layer, "/a", body=b"", **fields)
     assert app.asked == 2
@@ -146,14 +148,14 @@ def test_what_an_answer_may_depend_on_is_told_apart(
 
 
 def test_addresses_are_told_apart_as_they_were_written(app: Counting, readers: Readers) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     for path in ("/a", "/a?b", "/a?b=", "/a/", "/%61", "/A"):
         asked(layer, path)
     assert app.asked == 6
 
 
 def test_a_posted_query_is_kept_by_its_body(app: Counting, readers: Readers) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     kind = "application/sparql-query"
     for body in (b"ASK {}", b"ASK {}", b"ASK { }"):
         assert asked(layer, "/sparql", "POST", body=body, Content_Type=kind).text.endswith(
@@ -186,7 +188,7 @@ def test_what_is_not_for_all_is_not_kept(
     app: Counting, readers: Readers, status: int, fields: dict[str, str]
 ) -> None:
     app.status, app.fields = status, fields
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     for number in (1, 2):
         answer = asked(layer, "/a")
         assert answer.text == f"{number} GET /a "
@@ -197,7 +199,7 @@ def test_what_is_not_for_all_is_not_kept(
 def test_another_day_asks_anew(
     app: Counting, readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     asked(layer, "/a")
     tomorrow = time.time() + 86400
     monkeypatch.setattr(time, "time", lambda: tomorrow)
@@ -207,7 +209,7 @@ def test_another_day_asks_anew(
 
 def test_a_large_answer_comes_whole_kept_or_not(app: Counting, readers: Readers) -> None:
     for limit in (LIMIT, 100 * LIMIT):
-        layer = Cache(app, readers, limit)
+        layer = Cache(app, readers, Shelf(limit))
         for _ in range(2):
             assert asked(layer, "/large").content == LARGE
             assert asked(layer, "/large", "HEAD").content == b""
@@ -216,7 +218,7 @@ def test_a_large_answer_comes_whole_kept_or_not(app: Counting, readers: Readers)
 
 
 def test_an_answer_in_parts_goes_through(app: Counting, readers: Readers) -> None:
-    layer = Cache(app, readers, LIMIT)
+    layer = Cache(app, readers, Shelf(LIMIT))
     for _ in range(2):
         answer = asked(layer, "/parts")
         assert answer.content == b"ab"
@@ -289,7 +291,7 @@ def test_answers_of_the_readers_are_kept_for_their_generation(dumps: list[Path])
     async def asks() -> None:
         async with Readers(dumps[0], Settings(readers=1, spares=0), "first") as pool:
             app = Asking(pool)
-            layer = Cache(app, pool, LIMIT)
+            layer = Cache(app, pool, Shelf(LIMIT))
             first, fields = await body_of(layer, SIZE)
             assert (await body_of(layer, SIZE))[0] == first == b"n\r\n1\r\n"
             assert fields[b"cache-control"] == b"public, max-age=60"
@@ -317,7 +319,7 @@ def test_an_answer_of_the_past_generation_is_not_kept_for_the_new(dumps: list[Pa
                 if pool.generation == "first":
                     await pool.move(dumps[1], "second")
 
-            layer = Cache(app, pool, LIMIT)
+            layer = Cache(app, pool, Shelf(LIMIT))
             assert (await body_of(layer, SIZE))[0] == b"n\r\n1\r\n"
             assert len(layer.shelf) == 0
             assert (await body_of(layer, SIZE))[0] == b"n\r\n300\r\n"
@@ -330,7 +332,7 @@ def test_a_client_that_leaves_ends_its_query(dumps: list[Path]) -> None:
     async def asks() -> None:
         limits = Settings(readers=1, spares=0, time_limit=60.0)
         async with Readers(dumps[1], limits, "first") as pool:
-            layer = Cache(Asking(pool), pool, LIMIT)
+            layer = Cache(Asking(pool), pool, Shelf(LIMIT))
             left = asyncio.Event()
             sent: list[Message] = []
 
@@ -363,7 +365,7 @@ def test_threads_ask_for_the_client_that_is_served(dumps: list[Path]) -> None:
                 assert threading.current_thread() is threading.main_thread()
                 await Response(reply.body)(scope, receive, send)
 
-            layer = Cache(app, pool, LIMIT)
+            layer = Cache(app, pool, Shelf(LIMIT))
             await body_of(layer, SIZE)
             assert len(layer.shelf) == 1  # so it was known that the readers had said it
 

@@ -1,11 +1,16 @@
 """The service: routers put together, one handler of errors, and the same manners everywhere."""
 
 import asyncio
+import contextlib
 import functools
 import html
 import http
-from collections.abc import AsyncIterator, Callable, Mapping
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import anyio
@@ -14,32 +19,54 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp
 
 from ergaomnes import __version__, media, problems
-from ergaomnes.cache import App, Cache, Receive, Scope, Send
+from ergaomnes.cache import App, Cache, Receive, Scope, Send, Shelf
 from ergaomnes.catalogue import Catalogue
+from ergaomnes.compression import Compression
 from ergaomnes.endpoint import Endpoint
 from ergaomnes.errors import ErgaOmnesError, OurFault
 from ergaomnes.generations import Begun, Watch, begin
+from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
-from ergaomnes.routes import descriptions, graphs, queries, sparql, things, validation
+from ergaomnes.operations import Condition, Operations, Routes
+from ergaomnes.routes import descriptions, graphs, health, queries, sparql, things, validation
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
+from ergaomnes.tally import Tally
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import Things
 from ergaomnes.worker import Readers
 
 PROBLEM = problems.MEDIA_TYPE
-CACHE_LIMIT = 64 * 2**20
 EXPOSED = ("Content-Location", "Link", "Retry-After", sparql.HINT)
 
 
-def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
-    """Make the service; its reader processes live as long as it does."""
+class Service(FastAPI):
+    """The framework's application, with a layer around all of it, its last resort included."""
+
+    around: Callable[[App], App]
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers together."""
+        return self.around(super().build_middleware_stack())
+
+
+def create_app(
+    settings: Settings, begun: Begun | None = None, shared: Path | None = None
+) -> FastAPI:
+    """Make the service; its reader processes live as long as it does.
+
+    Several that serve one port tell each other their counts in the `shared` folder.
+    """
     generation, readers = begun or begin(settings)
+    condition = Condition(readers)
+    shelf = Shelf(settings.cache_limit)
+    tally = Tally(functools.partial(_state, readers, shelf, condition), shared)
+    journal = Journal(settings.log_format)
     judges = Judges(generation.dump, settings)
     catalogue = Catalogue(shipped().queries, prefixes())
     known = Known(readers, catalogue)
@@ -48,14 +75,14 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watch = Watch(readers, generation, lambda new: judges.move(new.dump))
-        with judges:
-            async with readers, watch:
+        with judges, contextlib.closing(journal):
+            async with readers, watch, tally.told(), _noticed(condition, settings.notice_time):
                 # Warmed beside the first requests: whoever validates at once waits for it.
                 warming = asyncio.create_task(anyio.to_thread.run_sync(judges.start))
                 yield
                 warming.cancel()
 
-    made = FastAPI(
+    made = Service(
         title="Erga Omnes",
         version=__version__,
         summary="The knowledge graph of human-rights instruments.",
@@ -64,29 +91,91 @@ def create_app(settings: Settings, begun: Begun | None = None) -> FastAPI:
         redoc_url=None,
     )
     made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, sparql.Door(known, endpoint)))
-    made.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
-        allow_headers=["*"],
-        expose_headers=EXPOSED,
-        max_age=86400,
-    )
-    made.add_middleware(Cache, readers=readers, limit=CACHE_LIMIT)
+    made.add_middleware(Compression)
+    made.add_middleware(Cache, readers=readers, shelf=shelf)
     made.add_exception_handler(ErgaOmnesError, _problem)
     made.add_exception_handler(HTTPException, _http_problem)
     made.add_exception_handler(RequestValidationError, _unprocessable)
     made.add_exception_handler(Exception, _fault)
     in_thread = _runner(readers)
     doors = things.Doors(Things(readers, catalogue))
+    made.include_router(health.router(readers, tally, condition))
     made.include_router(graphs.router(known, prefixes()["graph"], doors.graph))
     made.include_router(descriptions.router(endpoint))
     made.include_router(queries.router(readers, catalogue, in_thread))
     made.include_router(validation.router(judges))
     made.include_router(things.router(doors))
-    _add_landing(made, readers)
+    _add_landing(made)
     _describe(made)
+    made.around = functools.partial(
+        Operations,
+        settings=settings,
+        readers=readers,
+        tally=tally,
+        journal=journal,
+        routes=Routes((*sparql.PATHS, *_patterns(made.routes))),
+        exposed=EXPOSED,
+    )
     return made
+
+
+def _patterns(routes: Iterable[BaseRoute]) -> Iterator[str]:
+    """Give the pattern of each address, those of routers within routers too."""
+    for route in routes:
+        inner = getattr(route, "routes", None)
+        if inner is not None:
+            yield from _patterns(inner)
+        elif pattern := getattr(route, "path", ""):
+            yield pattern
+
+
+def _state(readers: Readers, shelf: Shelf, condition: Condition) -> dict[str, Any]:
+    """Give what is counted elsewhere, for the page of metrics."""
+    counts = readers.counts()
+    stopped = {
+        name.removeprefix("stopped: "): many
+        for name, many in counts.items()
+        if name.startswith("stopped: ")
+    }
+    return {
+        "generation": readers.generation,
+        "version": __version__,
+        "facts": readers.quads,
+        "readers": counts["readers"],
+        "queries": {name: counts[name] for name in ("quick", "slow", "waiting")},
+        "stopped": stopped,
+        "sums": {"cache_hits": shelf.hits, "cache_misses": shelf.misses},
+        "cache_bytes": shelf.size,
+        "is_ready": int(not condition.hindrance),
+    }
+
+
+@asynccontextmanager
+async def _noticed(condition: Condition, seconds: float) -> AsyncIterator[None]:
+    """Say that the service ends as soon as it is told to, and end it some seconds after that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told
+        return
+    loop = asyncio.get_running_loop()
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGTERM, signal.SIGINT)}
+
+    def told(kind: int, frame: FrameType | None) -> None:
+        is_second, condition.is_ending = condition.is_ending, True
+        handler = before[signal.Signals(kind)]
+        if not callable(handler):
+            return
+        if seconds and not is_second:
+            loop.call_soon_threadsafe(loop.call_later, seconds, handler, kind, frame)
+        else:
+            handler(kind, frame)
+
+    for kind in before:
+        signal.signal(kind, told)
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 class Front:
@@ -124,7 +213,7 @@ def _runner(readers: Readers) -> Callable[[Callable[[], Any]], Any]:
     return functools.partial(anyio.to_thread.run_sync, limiter=limiter)
 
 
-def _add_landing(made: FastAPI, readers: Readers) -> None:
+def _add_landing(made: FastAPI) -> None:
     routes = {
         "/sparql": "SPARQL 1.1 queries: GET with ?query=, POST as a form or as a query",
         "/graph/{name}": "a named graph whole, as RDF; /store?graph=IRI and /store?default too",
@@ -134,7 +223,8 @@ def _add_landing(made: FastAPI, readers: Readers) -> None:
         "/questions": "the questions that can be asked, with their parameters",
         "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
         "/validate": "POST facts and hear what the shapes say of them",
-        "/health": "whether the service is well",
+        "/health": "whether the service lives; /ready: whether it takes requests",
+        "/metrics": "counts and gauges for Prometheus",
         "/openapi.json": "this service described for programs",
     }
 
@@ -149,13 +239,6 @@ def _add_landing(made: FastAPI, readers: Readers) -> None:
         return JSONResponse(
             {"name": "Erga Omnes", "version": __version__, "routes": routes}, headers=headers
         )
-
-    @made.head("/health", include_in_schema=False)
-    @made.get("/health", summary="Whether the service is well")
-    async def health() -> Response:
-        alive = readers.alive
-        status = {"status": "ok" if alive else "down", "facts": readers.quads, "readers": alive}
-        return JSONResponse(status, status_code=200 if alive else 503)
 
 
 def _page(routes: Mapping[str, str]) -> str:
@@ -225,7 +308,4 @@ async def _unprocessable(_: Request, error: Exception) -> Response:
 
 async def _fault(request: Request, _: Exception) -> Response:
     """Print a fault of ours without its inside; the traceback goes to the log."""
-    response = await _problem(request, OurFault("The service failed at this request."))
-    # This handler stands outside the CORS middleware.
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    return response
+    return await _problem(request, OurFault("The service failed at this request."))

@@ -13,7 +13,6 @@ answers wait for slow clients in a file, not in memory.
 import asyncio
 import base64
 import hashlib
-import ipaddress
 import tempfile
 import time
 from collections import OrderedDict
@@ -21,6 +20,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from ergaomnes.clients import client
+from ergaomnes.codings import chosen
 from ergaomnes.worker import Caller, Readers, caller
 
 Message = MutableMapping[str, Any]
@@ -42,7 +43,6 @@ _A_DAY = 86400
 _KEPT_PART = 8  # an answer takes at most this part of the whole room
 _OVERHEAD = 1 << 10
 _VARYING = (b"accept", b"accept-language", b"accept-encoding", b"origin")
-_CODINGS = (b"gzip", b"br", b"zstd")
 _KEEP, _KEEP_NOT = b"public, max-age=60", b"no-store"
 _OF_THE_BODY = (b"content-length", b"content-type", b"content-encoding")
 
@@ -63,6 +63,7 @@ class Shelf:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
+        self.hits = self.misses = 0
         self._kept: OrderedDict[Key, tuple[Kept, int]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -97,11 +98,10 @@ class Shelf:
 class Cache:
     """The layer around an application over a pool of readers."""
 
-    def __init__(self, app: App, readers: Readers, limit: int) -> None:
+    def __init__(self, app: App, readers: Readers, shelf: Shelf) -> None:
         self.app = app
         self.readers = readers
-        self.shelf = Shelf(limit)
-        self.hits = self.misses = 0
+        self.shelf = shelf
         self._spooled = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,14 +123,15 @@ class Cache:
         key = self._key(scope, fields, body)
         kept = self.shelf.get(key)
         if kept is None:
-            self.misses += 1
+            self.shelf.misses += 1
+            scope["cache"] = "miss"
             await self._made(scope, fields, key, _Ear(receive, body, _name(scope)), send)
         else:
-            self.hits += 1
+            self.shelf.hits += 1
+            scope["cache"] = "hit"
             await _send(kept, method, fields, send)
 
     def _key(self, scope: Scope, fields: dict[bytes, bytes], body: bytes) -> Key:
-        codings = fields.get(b"accept-encoding", b"")
         return (
             self.readers.generation,
             int(time.time()) // _A_DAY,
@@ -138,7 +139,7 @@ class Cache:
             scope["query_string"],
             fields.get(b"accept"),
             fields.get(b"accept-language"),
-            tuple(coding in codings for coding in _CODINGS),
+            chosen(fields.get(b"accept-encoding", b"")),
             b"origin" in fields,
             fields.get(b"host"),
             scope.get("scheme"),
@@ -362,11 +363,4 @@ def _spooled(body: bytes) -> BinaryIO:
 
 
 def _name(scope: Scope) -> str:
-    """Name a client by its address; the addresses of one IPv6 network are one client."""
-    host = str((scope.get("client") or ("",))[0])
-    if ":" not in host:
-        return host
-    try:
-        return str(ipaddress.ip_network((host.partition("%")[0], 64), strict=False))
-    except ValueError:
-        return host
+    return client(str((scope.get("client") or ("",))[0]))

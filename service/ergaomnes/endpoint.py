@@ -189,7 +189,12 @@ begin with {self.prefixes.base} and answer under {base} too.
 
 
 def address(scope: Scope) -> str:
-    """Give the address under which the caller came, without a slash at its end."""
+    """Give the public address of the service, without a slash at its end.
+
+    It is what the settings say, or else the address under which the caller came.
+    """
+    if public := scope.get("public_url"):
+        return str(public)
     host = field(scope, b"host")
     if not _HOST.fullmatch(host):
         name, port = scope.get("server") or ("localhost", None)

@@ -25,6 +25,7 @@ ErgaOmnesError
 │   ├── BadRows
 │   ├── TableTooOld
 │   ├── UnfitFolder
+│   ├── BadBackup
 │   └── SettingFault
 │       ├── UnknownSetting
 │       └── BadSetting
@@ -40,6 +41,8 @@ ErgaOmnesError
 │   ├── QueryTooLong
 │   ├── AnswerTooLarge
 │   └── SubmissionTooLarge
+├── TooManyRequests             429
+│   └── TooManyAtOnce
 ├── Stopped                     500
 │   ├── QueryTimeout            504
 │   ├── QueryMemory             507
@@ -54,6 +57,10 @@ ErgaOmnesError
 │   ├── EndpointRefused
 │   ├── EndpointAnswer
 │   └── EndpointCut
+├── StateFault                  409
+│   ├── StateExists
+│   ├── StateInUse
+│   └── RestoreUnfinished
 ├── UnformattedTurtle           409
 ├── VanishedActs                409
 └── OurFault                    500
@@ -549,6 +556,22 @@ class UnfitFolder(BadRequest):
         )
 
 
+class BadBackup(BadRequest):
+    """A file is no backup, or not a whole one."""
+
+    slug = "bad-backup"
+    title = "The backup cannot be restored"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(
+            f"{file}: {why}.",
+            remedy="Nothing was changed. Restore another backup.",
+            file=file,
+            why=why,
+        )
+
+
 class SettingFault(BadRequest):
     """A setting from the environment is wrong."""
 
@@ -763,6 +786,44 @@ class SubmissionTooLarge(TooLarge):
         super().__init__(f"A submission has at most {limit:,} bytes.", limit=limit)
 
 
+# 429
+
+
+class TooManyRequests(ErgaOmnesError):
+    """A client asks faster than it may."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
+    exit_status = EXIT_STOPPED
+
+    def __init__(self, limit: int, retry_after: int) -> None:
+        super().__init__(
+            f"This client has sent more than {limit:,} requests within a minute.",
+            remedy=f"Try again in {retry_after} s; take the whole from /dump.nq, if you need it.",
+            limit=limit,
+            retry_after=retry_after,
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say when to come back."""
+        return {"Retry-After": str(self.data["retry_after"])}
+
+
+class TooManyAtOnce(TooManyRequests):
+    """A client has too many requests open."""
+
+    slug = "too-many-at-once"
+    title = "Too many requests at once"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit, 1)
+        self.args = (f"This client has {limit:,} requests open, and may have no more at a time.",)
+        [self.detail] = self.args
+        self.remedy = "Wait for an answer before you ask anew."
+
+
 # 500, 503, 504, 507: stopped, not wrong
 
 
@@ -962,6 +1023,58 @@ class EndpointCut(EndpointFailed):
 
 
 # a check that says no
+
+
+class StateFault(ErgaOmnesError):
+    """The folder of the service is not in the state that is needed."""
+
+    status = 409
+    slug = "state-fault"
+    title = "The folder of the service is not fit for this"
+    exit_status = EXIT_USAGE
+
+
+class StateExists(StateFault):
+    """A restored state would replace another one."""
+
+    slug = "state-exists"
+    title = "There is a state already"
+
+    def __init__(self, folder: str, names: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder} holds {', '.join(names)}.",
+            remedy="Add --force to replace it; what was there is kept aside.",
+            folder=folder,
+            names=tuple(names),
+        )
+
+
+class StateInUse(StateFault):
+    """A service runs over the folder."""
+
+    slug = "state-in-use"
+    title = "A service runs over this folder"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"{folder} is read by a service that runs.",
+            remedy="Stop the service first, and start it afterwards.",
+            folder=folder,
+        )
+
+
+class RestoreUnfinished(StateFault):
+    """A restore was interrupted between the old state and the new."""
+
+    slug = "restore-unfinished"
+    title = "A restore was interrupted"
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"{folder} is between two states.",
+            remedy="Restore again with `ergaomnes restore FILE --force`.",
+            folder=folder,
+        )
 
 
 class UnformattedTurtle(ErgaOmnesError):

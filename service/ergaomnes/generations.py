@@ -47,7 +47,13 @@ Begun = tuple[Generation, Readers]
 def begin(settings: Settings) -> Begun:
     """Find what to serve, and have its readers load it while the service is put together."""
     generation = first(settings)
-    readers = Readers(generation.dump, settings, generation.name)
+    readers = Readers(
+        generation.dump,
+        settings,
+        generation.name,
+        slow_readers=settings.slow_readers,
+        quick_time=settings.quick_time,
+    )
     readers.begin()
     return generation, readers
 

@@ -4,6 +4,7 @@ Each field is set by the variable ERGAOMNES_ and its name in capitals: ERGAOMNES
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,10 @@ from platformdirs import user_data_path
 from ergaomnes.errors import BadSetting, UnknownSetting, near
 
 PREFIX = "ERGAOMNES_"
+
+_PUBLIC_URL = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?/?")
+_NETWORK = r"[0-9A-Fa-f:.]+(?:/\d{1,3})?"
+_NETWORKS = re.compile(rf"\*|{_NETWORK}(?:\s*,\s*{_NETWORK})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +40,67 @@ class Settings:
         default=8000,
         metadata={"about": "the port the service listens on", "least": 0, "most": 65535},
     )
+    workers: int = field(
+        default=1,
+        metadata={"about": "how many server processes share the port", "least": 1, "most": 64},
+    )
+    public_url: str = field(
+        default="",
+        metadata={
+            "about": "the address under which the service is reached, if a proxy stands before it",
+            "like": _PUBLIC_URL,
+            "meant": "it must be as https://example.org, without a path",
+        },
+    )
+    forwarded_allow_ips: str = field(
+        default="",
+        metadata={
+            "about": "addresses or networks of proxies, with commas, that may tell who asks",
+            "like": _NETWORKS,
+            "meant": "it must be addresses or networks with commas, or *",
+        },
+    )
+    requests_per_minute: int = field(
+        default=3000,
+        metadata={"about": "requests a client may send within a minute; 0 sets no limit"},
+    )
+    concurrent_requests: int = field(
+        default=32,
+        metadata={"about": "requests a client may have open at a time; 0 sets no limit"},
+    )
+    log_format: str = field(
+        default="json",
+        metadata={
+            "about": "how requests are logged on standard output: json, text or none",
+            "like": re.compile("json|text|none"),
+            "meant": "it must be json, text or none",
+        },
+    )
+    notice_time: float = field(
+        default=0.0,
+        metadata={"about": "seconds the service works on, not ready, after it is told to end"},
+    )
+    drain_time: int = field(
+        default=15,
+        metadata={"about": "seconds the requests in progress then have to end", "least": 1},
+    )
     readers: int = field(
+        default=8,
+        metadata={"about": "how many short queries are worked on at the same time", "least": 1},
+    )
+    slow_readers: int = field(
         default=2,
-        metadata={"about": "how many queries are worked on at the same time", "least": 1},
+        metadata={"about": "how many long queries, at low priority, beside them", "least": 1},
+    )
+    quick_time: float = field(
+        default=0.05,
+        metadata={
+            "about": "seconds of processor time after which a query is a long one",
+            "above": 0.0,
+        },
     )
     spares: int = field(
-        default=1,
+        default=8,
         metadata={"about": "how many readers wait ready to replace one that is stopped"},
     )
     queue_limit: int = field(
@@ -62,6 +122,10 @@ class Settings:
     answer_limit: int = field(
         default=20_000_000,
         metadata={"about": "bytes an answer may have", "least": 1},
+    )
+    cache_limit: int = field(
+        default=64 * 2**20,
+        metadata={"about": "bytes of answers kept to be sent again; 0 keeps none"},
     )
     query_limit: int = field(
         default=50_000,
@@ -110,9 +174,12 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """Raise BadSetting when a number is outside its bounds."""
+        """Raise BadSetting when a number is outside its bounds, or a text out of form."""
         for item in fields(self):
             value = getattr(self, item.name)
+            like = item.metadata.get("like")
+            if like and value and not like.fullmatch(value):
+                raise BadSetting(variable(item.name), value, item.metadata["meant"])
             if not isinstance(value, int | float):
                 continue
             least, most = item.metadata.get("least", 0), item.metadata.get("most")
