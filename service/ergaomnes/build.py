@@ -50,7 +50,7 @@ else:
     import fcntl
 
 _BUILDING = ".building-"
-_PUBLISHED, _HELD = "published", ".held"
+PUBLISHED, _HELD = "published", ".held"
 _MAKERS = (engine, rules, store, terms, turtle)  # a change in these may change what is made
 
 
@@ -130,7 +130,7 @@ def publish(settings: Settings, built: Built) -> None:
             record.parent.mkdir(exist_ok=True)
             replace(record, built.meta.read_bytes())
         if _published_key(stores) != built.key:
-            replace(stores / _PUBLISHED, f"{built.key}\n".encode())
+            replace(stores / PUBLISHED, f"{built.key}\n".encode())
             _sync(stores)
     except OSError as error:
         raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
@@ -154,6 +154,16 @@ def held(built: Built) -> Iterator[Built]:
         if not _share(stream.fileno()) or _finished(built.place, built.key) is None:
             raise BuildFailed(f"{built.place} is being removed")
         yield built
+
+
+def in_use(settings: Settings) -> bool:
+    """Tell whether a service reads one of the stores, or a build is running."""
+    for file in (_stores(settings) / ".lock", *_stores(settings).glob(f"*/{_HELD}")):
+        if file.exists():
+            with file.open("ab") as stream:
+                if not _try_to_acquire(stream.fileno()):
+                    return True
+    return False
 
 
 def tidy(settings: Settings) -> None:
@@ -340,7 +350,7 @@ def _keep(stores: Path, number: int, newest: Path) -> None:
 
 def _published_key(stores: Path) -> str:
     try:
-        key = (stores / _PUBLISHED).read_text("ascii").strip()
+        key = (stores / PUBLISHED).read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         return ""
     return key if key.isalnum() else ""
