@@ -34,6 +34,8 @@ COMMANDS = {
     "ask": Command(ASK, "Ask a question as at any day, and get a sourced answer."),
     "questions": Command(ASK, "List the questions that can be asked."),
     "serve": Command(SERVE, "Answer SPARQL and the questions over HTTP."),
+    "backup": Command(SERVE, "Write the state of a service to a file, also while it runs."),
+    "restore": Command(SERVE, "Put the state of a service back from a backup."),
     "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
     "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
