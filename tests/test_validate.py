@@ -1,5 +1,6 @@
 """`ergaomnes validate` and POST /validate: the same judgement at both doors."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -276,6 +277,123 @@ def test_every_format_is_taken(kind: str, text: str, client: TestClient) -> None
 )
 def test_what_is_not_read_is_refused(kind: str, text: str, status: int, client: TestClient) -> None:
     assert posted(client, text, kind).status_code == status
+
+
+def test_the_report_comes_as_sarif_with_the_place_and_the_rule(client: TestClient) -> None:
+    answer = posted(client, BAD, accept="application/sarif+json")
+    assert answer.headers["content-type"].startswith("application/sarif+json")
+    [run] = answer.json()["runs"]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert len(set(rules)) == len(rules)
+    [found] = [one for one in run["results"] if one["ruleId"] == "shape:LegalEvent-depositDate"]
+    assert rules[found["ruleIndex"]] == found["ruleId"]
+    assert found["level"] == "error"
+    [place] = found["locations"]
+    assert place["physicalLocation"]["region"] == {"startLine": 13, "startColumn": 20}
+    assert place["logicalLocations"][0]["fullyQualifiedName"].endswith("rus-ets-126-notice")
+
+
+@pytest.mark.parametrize("name", ["ttl", "nt", "rdf", "jsonld", "trig", "nq"])
+def test_the_same_w3c_report_comes_in_every_rdf_format(name: str, client: TestClient) -> None:
+    answer = client.post(
+        f"/validate?format={name}", content=BAD, headers={"content-type": "text/turtle"}
+    )
+    kind = ox.RdfFormat.from_media_type(answer.headers["content-type"])
+    assert kind is not None
+    facts = [quad.triple for quad in ox.parse(answer.content, format=kind)]
+    shapes = {fact.object for fact in facts if fact.predicate.value.endswith("#sourceShape")}
+    turtle = posted(client, BAD, accept="text/turtle").content
+    wanted = list(ox.parse(turtle, format=ox.RdfFormat.TURTLE))
+    assert len(facts) == len(wanted)
+    assert shapes == {f.object for f in wanted if f.predicate.value.endswith("#sourceShape")}
+
+
+def test_a_format_that_is_none_is_refused_with_those_there_are(client: TestClient) -> None:
+    answer = client.post(
+        "/validate?format=pdf", content=GOOD, headers={"content-type": "text/turtle"}
+    )
+    assert answer.status_code == 400
+    assert "sarif" in answer.json()["why"]
+
+
+def test_a_finding_shows_how_the_property_is_used(client: TestClient) -> None:
+    rules = posted(client, BAD).json()["rules"]
+    [dates] = [rule for rule in rules if rule["name"] == "shape:LegalEvent-depositDate"]
+    assert any("5 May 1998" in one for one in dates["examples"])
+
+
+OTHERWISE = """\
+@prefix action: <https://w3id.org/ergaomnes/id/action/> .
+@prefix erga: <https://w3id.org/ergaomnes/def/> .
+@prefix state: <https://w3id.org/ergaomnes/id/state/> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+
+action:rus-mtdsg-iv-9-ratification
+  erga:isPerformedBy state:rus ;
+  erga:depositDate "1987-03-04"^^xsd:date .
+"""
+
+
+def test_what_stands_already_and_what_stands_otherwise_is_told_with_its_source(
+    client: TestClient,
+) -> None:
+    said = posted(client, OTHERWISE).json()
+    [known] = said["known"]
+    assert (known["path"].rpartition("/")[2], known["line"]) == ("isPerformedBy", 7)
+    [other] = said["contradicted"]
+    assert other["value"] == "1987-03-04"
+    assert other["standing"] == ["1987-03-03"]
+    assert "chapter IV-9" in other["standing_source"]
+    assert (other["line"], other["column"]) == (8, 20)
+    same = posted(client, OTHERWISE.replace("03-04", "03-03")).json()
+    assert same["contradicted"] == []
+    assert len(same["known"]) == 2
+
+
+def test_a_second_value_where_several_may_stand_contradicts_nothing(client: TestClient) -> None:
+    assert posted(client, GOOD).json()["contradicted"] == []
+
+
+def test_a_form_sends_files_that_are_judged_together(client: TestClient) -> None:
+    files = [
+        ("file", ("one.ttl", BAD.replace("2025-09-31", "2025-09-30"), "text/turtle")),
+        ("file", ("two.nt", "<http://a/> <http://b/> <http://c/> .", "application/octet-stream")),
+    ]
+    said = client.post("/validate", files=files).json()
+    assert {one["file"] for rule in said["rules"] for one in rule["findings"]} == {"one.ttl"}
+
+
+def test_a_form_sends_a_text_that_was_pasted(client: TestClient) -> None:
+    for sent in ({"data": {"text": BAD}}, {"data": {"text": BAD}, "files": {"file": b""}}):
+        said = client.post("/validate", **sent).json()
+        assert said["conforms"] is False
+    typed = {"text": '{"@id": "http://a/"}', "type": "application/ld+json"}
+    assert client.post("/validate", data=typed).json()["conforms"] is True
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "multipart/form-data; boundary=x"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+        (b"", "multipart/form-data"),
+        (b"other=1", "application/x-www-form-urlencoded"),
+    ],
+    ids=["empty", "broken", "no-boundary", "no-text"],
+)
+def test_a_form_without_facts_is_refused(content: bytes, kind: str, client: TestClient) -> None:
+    assert posted(client, content, kind).status_code == 400
+
+
+def test_a_packed_body_is_unpacked_within_the_limit(client: TestClient) -> None:
+    packed = {"content-encoding": "gzip"}
+    assert posted(client, gzip.compress(BAD.encode()), **packed).json()["conforms"] is False
+    bomb = gzip.compress(b"#" * 5_000_000)
+    assert len(bomb) < 10_000
+    assert posted(client, bomb, **packed).status_code == 413
+    assert posted(client, gzip.compress(BAD.encode())[:-20], **packed).status_code == 400
+    assert posted(client, b"no gzip", **packed).status_code == 400
+    assert posted(client, GOOD, **{"content-encoding": "br"}).status_code == 415
 
 
 def test_an_unacceptable_answer_is_refused(client: TestClient) -> None:

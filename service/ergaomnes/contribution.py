@@ -9,26 +9,29 @@ and the whole give the same findings.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import pyoxigraph as ox
+import rdflib
+from rdflib.namespace import SH
 
 from ergaomnes.background import Background
 from ergaomnes.engine import Blank, Iri, Term
 from ergaomnes.errors import near
-from ergaomnes.judgement import Judgement, Located
+from ergaomnes.judgement import Judgement, Located, Stated
 from ergaomnes.places import Place, Places, places_in_turtle
 from ergaomnes.progress import Tell
 from ergaomnes.report import Finding, Report
 from ergaomnes.shapes import Shapes
 from ergaomnes.shipped import Shipped
-from ergaomnes.store import graph_of
+from ergaomnes.store import graph_of, own
 from ergaomnes.submission import Submission
 from ergaomnes.terms import Prefixes
 
+_UNNAMED = (ox.BlankNode, ox.Triple)
 _NAMELESS = "urn:x-ergaomnes:blank:"
 
 
@@ -82,15 +85,78 @@ class Packaged:
         report = self.shapes.judge_written({*sent, *self._axioms})
         named = [_named(fact) for fact in sent]
         unknown = self._unknown(named)
+        told = tuple(self._beside_what_stands(submissions))
         if whole:
             derived = self.background.all_derived_with(named)
             graph = {*(quad.triple for quad in self.background.asserted()), *named, *derived}
             report += self._judged(graph, named, derived - self.background.derived, unknown)
-            return Judgement(report, tuple(self._in_submissions(report, submissions, graph)))
+            return self._judgement(report, submissions, graph, told)
         with self.background.holding(named) as new:
             graph = self.background.slice(self._touched(named, new, unknown))
             report += self._judged(graph, named, new, unknown)
-            return Judgement(report, tuple(self._in_submissions(report, submissions, graph)))
+            return self._judgement(report, submissions, graph, told)
+
+    def _judgement(
+        self,
+        report: Report,
+        submissions: Sequence[Submission],
+        graph: set[ox.Triple],
+        told: Sequence[Stated],
+    ) -> Judgement:
+        located = tuple(self._in_submissions(report, submissions, graph))
+        sources = self._sources(graph)
+        told = [replace(one, sent_source=sources.get(one.subject, "")) for one in told]
+        known = tuple(one for one in told if one.sent in one.standing)
+        return Judgement(report, located, known, tuple(one for one in told if one not in known))
+
+    def _beside_what_stands(self, submissions: Sequence[Submission]) -> Iterator[Stated]:
+        """Give the facts that stand already, and those where a single other value stands."""
+        for one in submissions:
+            for fact in one.facts:
+                if isinstance(fact.subject, ox.BlankNode) or isinstance(fact.object, _UNNAMED):
+                    continue
+                subject, predicate = _subject(fact), fact.predicate.value
+                standing = tuple(self._values(subject, predicate))
+                sent = own(fact.object)
+                if sent not in standing and (not standing or predicate not in self._single):
+                    continue
+                place = one.places.of(subject, (predicate,), str(sent))
+                values = (sent,) if sent in standing else standing
+                source = self._source(subject)
+                yield Stated(subject, predicate, sent, one.name, place, values, source)
+
+    def _values(self, subject: str, predicate: str) -> list[Term]:
+        pattern = ox.NamedNode(subject), ox.NamedNode(predicate), None
+        found = {quad.object for quad in self.background.store.quads_for_pattern(*pattern)}
+        return sorted((own(one) for one in found if not isinstance(one, _UNNAMED)), key=str)
+
+    def _source(self, subject: str) -> str:
+        summary = self.prefixes.iri("erga:sourceSummary")
+        return "; ".join(map(str, self._values(subject, summary)))
+
+    def _sources(self, graph: Iterable[ox.Triple]) -> dict[str, str]:
+        summary = self.prefixes.iri("erga:sourceSummary")
+        return {
+            _subject(fact): fact.object.value
+            for fact in graph
+            if fact.predicate.value == summary and isinstance(fact.object, ox.Literal)
+        }
+
+    @cached_property
+    def _single(self) -> frozenset[str]:
+        """Name the properties of which a record has one value at most."""
+        shapes = self.shapes.whole.graph
+        return frozenset(
+            str(path)
+            for shape in shapes.subjects(SH.maxCount, rdflib.Literal(1))
+            for path in shapes.objects(shape, SH.path)
+            if isinstance(path, rdflib.URIRef)
+        )
+
+    def _examples(self, path: Sequence[str]) -> tuple[str, ...]:
+        """Give how the properties of a path are used, from their definitions."""
+        example = self.prefixes.iri("skos:example")
+        return tuple(str(value) for name in path[:1] for value in self._values(name, example))
 
     def _judged(
         self,
@@ -160,7 +226,8 @@ class Packaged:
                     file, place = next((found for found in places if found[1]), (file, None))
                     if place:
                         break
-            yield Located(finding, file, place, self._near(finding, described))
+            near_names = self._near(finding, described)
+            yield Located(finding, file, place, near_names, self._examples(finding.path))
 
     def _in_files(self, report: Report) -> Iterable[Located]:
         if not report.findings:

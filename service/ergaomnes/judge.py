@@ -6,7 +6,7 @@ Nothing else imports this file: `judging.py` starts it, holds it to its time and
 import resource
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ergaomnes.errors import SubmissionSyntax
 from ergaomnes.judgement import WRITTEN
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.shipped import shipped
-from ergaomnes.submission import format_named, read_submission
+from ergaomnes.submission import Submission, format_named, read_submission
 from ergaomnes.terms import prefixes
 
 _EMPTY = b""
@@ -26,12 +26,19 @@ def _reply(
     packaged: Packaged, head: Mapping[str, Any], content: bytes
 ) -> tuple[dict[str, Any], bytes]:
     try:
-        sent = read_submission(content, format_named(head["kind"]))
+        sent = list(_read(head["parts"], content))
     except SubmissionSyntax as error:
         return {"error": "syntax", **error.data}, _EMPTY
-    judged = packaged.judge_contribution([sent])
+    judged = packaged.judge_contribution(sent)
     written_as = next(one for one in WRITTEN if one.media_type == head["as"])
     return {}, judged.written(written_as, packaged.prefixes, head["language"])
+
+
+def _read(parts: Iterable[tuple[str, str, int]], content: bytes) -> Iterator[Submission]:
+    begin = 0
+    for name, kind, size in parts:
+        yield read_submission(content[begin : begin + size], format_named(kind), name)
+        begin += size
 
 
 def _hold_to(memory: int) -> None:

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from ergaomnes.errors import (
 from ergaomnes.judgement import WRITTEN
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.settings import Settings
-from ergaomnes.submission import READ, format_named
+from ergaomnes.submission import READ, Part, format_named
 
 OFFERED = tuple(one.media_type for one in WRITTEN)
 ACCEPTED = tuple(one.media_type for one in READ)
@@ -93,17 +93,22 @@ class Judges:
     def judge(
         self, content: bytes, content_type: str, *, written_as: str, language: str = "en"
     ) -> Judged:
-        """Judge one submission; what does not conform is an answer, not an error."""
-        limits = self.settings
-        if len(content) > limits.submission_limit:
-            raise SubmissionTooLarge(limits.submission_limit)
-        kind = format_named(content_type)
+        """Judge one text; what does not conform is an answer, not an error."""
+        part = Part("submission", format_named(content_type), content)
+        return self.judge_parts([part], written_as=written_as, language=language)
+
+    def judge_parts(
+        self, parts: Sequence[Part], *, written_as: str, language: str = "en"
+    ) -> Judged:
+        """Judge several texts together, as one submission."""
+        content = b"".join(part.content for part in parts)
+        if len(content) > self.settings.submission_limit:
+            raise SubmissionTooLarge(self.settings.submission_limit)
+        told = [(part.name, part.kind.media_type, len(part.content)) for part in parts]
         if not self._turn.acquire(timeout=self.seconds):
             raise Busy(retry_after=math.ceil(self.seconds))
         try:
-            head, body = self._ask(
-                {"kind": kind.media_type, "as": written_as, "language": language}, content
-            )
+            head, body = self._ask({"parts": told, "as": written_as, "language": language}, content)
         finally:
             self._turn.release()
         if "error" in head:

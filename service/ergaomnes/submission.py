@@ -44,6 +44,15 @@ _WHERE = re.compile(r"^Parser error (?:at|between) line[^:]*: |\s*\(line \d+\)$"
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One text as it was sent: its name, its format, its bytes."""
+
+    name: str
+    kind: media.Format
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """A text that was sent, as facts, and where each of them stands."""
 

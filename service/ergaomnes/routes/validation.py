@@ -1,13 +1,24 @@
 """POST /validate: judge contributed facts against the shapes and what already stands."""
 
+import zlib
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
-from ergaomnes.errors import NotAcceptable, SubmissionTooLarge
-from ergaomnes.judging import OFFERED, Judges
-from ergaomnes.media import MalformedAcceptError, choose
+from ergaomnes import media
+from ergaomnes.errors import BadRequest, SubmissionTooLarge, UnsupportedMediaType
+from ergaomnes.judgement import WRITTEN
+from ergaomnes.judging import Judges
+from ergaomnes.submission import Part, format_named, media_type_of
+
+MULTIPART = "multipart/form-data"
+URL_ENCODED = "application/x-www-form-urlencoded"
+_MOST_PARTS = 50
+_CODINGS = ("gzip", "x-gzip")
 
 
 def router(judges: Judges) -> APIRouter:
@@ -18,33 +29,91 @@ def router(judges: Judges) -> APIRouter:
     async def validate(
         request: Request,
         lang: Annotated[str, Query(pattern="^(en|fr|ru)$", description="en, fr or ru")] = "en",
+        written_as: Annotated[
+            str | None, Query(alias="format", description="json, sarif, ttl, nt, rdf, jsonld, …")
+        ] = None,
     ) -> Response:
-        written_as = _acceptable(request.headers.get("accept"))
-        content = await _body(request, judges.settings.submission_limit)
-        kind = request.headers.get("content-type", "")
+        limit = judges.settings.submission_limit
+        chosen, media_type = media.wanted(request.headers.get("accept"), written_as, WRITTEN)
+        parts = await _parts(request, await _body(request, limit), limit)
         judged = await run_in_threadpool(
-            judges.judge, content, kind, written_as=written_as, language=lang
+            judges.judge_parts, parts, written_as=chosen.media_type, language=lang
         )
-        return Response(judged.body, media_type=judged.media_type, headers={"Vary": "Accept"})
+        return Response(judged.body, media_type=media_type, headers={"Vary": "Accept"})
 
     return made
 
 
-def _acceptable(accept: str | None) -> str:
+async def _parts(request: Request, body: bytes, limit: int) -> list[Part]:
+    """Give the texts that were sent: the body itself, or what a form holds."""
+    kind = request.headers.get("content-type", "")
+    essence = kind.partition(";")[0].strip().lower()
+    if essence not in (MULTIPART, URL_ENCODED):
+        return [Part("submission", format_named(kind), body)]
+    form = await _form(request, body, essence, limit)
+    typed = str(form.get("type", "text/turtle"))
+    parts: list[Part] = []
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            content = await value.read()
+            if content or value.filename:
+                parts.append(Part(value.filename or name, _kind_of(value), content))
+        elif name == "text" and value:
+            parts.append(Part("text", format_named(typed), value.encode()))
+    if not parts:
+        raise BadRequest(
+            "The form holds no facts.",
+            remedy="Send a file, or the facts in the field “text” and their media type in “type”.",
+        )
+    return parts
+
+
+def _kind_of(sent: UploadFile) -> media.Format:
+    """Tell the format of a file by its media type, or by its ending where that says nothing."""
     try:
-        chosen = choose(accept, OFFERED)
-    except MalformedAcceptError:
-        chosen = None
-    if chosen is None:
-        raise NotAcceptable(OFFERED)
-    return chosen
+        return format_named(sent.content_type or "")
+    except UnsupportedMediaType:
+        return media_type_of(sent.filename or "")
+
+
+async def _form(request: Request, body: bytes, essence: str, limit: int) -> FormData:
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    if essence == URL_ENCODED:
+        return await FormParser(request.headers, stream()).parse()
+    parser = MultiPartParser(
+        request.headers,
+        stream(),
+        max_files=_MOST_PARTS,
+        max_fields=_MOST_PARTS,
+        max_part_size=limit,
+    )
+    try:
+        return await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        why = getattr(error, "message", "it names no boundary")
+        raise BadRequest(f"The form cannot be read: {why}") from None
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    """Read the body, and stop reading when it is larger than the limit, whatever it announces."""
+    """Read the body, unpacked, and stop when it is larger than the limit, whatever it announces."""
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "", *_CODINGS):
+        raise UnsupportedMediaType(f"Content-Encoding: {coding[:40]}", _CODINGS[:1])
+    unpack = zlib.decompressobj(16 + zlib.MAX_WBITS) if coding in _CODINGS else None
     parts = bytearray()
     async for part in request.stream():
-        parts += part
+        parts += _unpacked(unpack, part, limit + 1 - len(parts)) if unpack else part
         if len(parts) > limit:
             raise SubmissionTooLarge(limit)
+    if unpack is not None and not unpack.eof:
+        raise BadRequest("The gzip body is cut off.", remedy="Send it again, whole.")
     return bytes(parts)
+
+
+def _unpacked(unpack: "zlib._Decompress", part: bytes, most: int) -> bytes:
+    try:
+        return unpack.decompress(part, most)
+    except zlib.error as error:
+        raise BadRequest(f"The body is not gzip: {error}.") from None
