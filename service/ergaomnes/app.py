@@ -120,11 +120,11 @@ def create_app(
 
 
 def _patterns(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """Give the pattern of each address, those of routers within routers too."""
+    """Give the pattern of each address, those of routers that are included too."""
     for route in routes:
-        inner = getattr(route, "routes", None)
-        if inner is not None:
-            yield from _patterns(inner)
+        included = getattr(route, "original_router", None)
+        if included is not None:
+            yield from _patterns(included.routes)
         elif pattern := getattr(route, "path", ""):
             yield pattern
 
