@@ -6,8 +6,9 @@ queries in `queries/slices/`; a test proves that the neighbourhood and the whole
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +21,17 @@ from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import read
 
 FOLDER = "slices"
+_ABOUT = ("graph:rules", "graph:changes")  # written after the rules have run
 _TOUCHED = re.compile(r"VALUES \?touched \{[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What the rules make of a change: what follows anew, what no longer, how much by which."""
+
+    new: frozenset[ox.Quad]
+    gone: frozenset[ox.Quad]
+    rules: Mapping[str, int]
 
 
 class Background:
@@ -99,6 +110,62 @@ class Background:
             self.store.remove_graph(self._sent)
             self._put(gone, self._derived)
 
+    def revise(self, added: Set[ox.Quad], removed: Set[ox.Quad]) -> Consequence:
+        """Change what stands for good, and give what follows: as the rules on everything would.
+
+        Seen from what stands with both, the old and the new are each a contribution left out.
+        """
+        before = frozenset(
+            quad.triple for quad in added if self._stands(quad.triple, self._derived)
+        )
+        new = {quad.triple for quad in added} - before
+        touched = {_subject(fact) for fact in (*new, *(quad.triple for quad in removed))}
+        near = all(name.startswith(self._records[0]) or self._is_new(name) for name in touched)
+        self.store.extend(added)
+        lasting = {
+            quad.triple
+            for quad in removed
+            if any(
+                one not in removed and one.graph_name != self._derived
+                for one in self.store.quads_for_pattern(quad.subject, quad.predicate, quad.object)
+            )
+        }
+        gone = {quad.triple for quad in removed} - lasting
+        changed = frozenset(new | gone)
+        if near:
+            facts = self._near(changed, touched)
+        else:
+            about = {ox.NamedNode(self.prefixes.iri(name)) for name in _ABOUT}
+            facts = [quad for quad in self.asserted() if quad.graph_name not in about]
+        was, rules_then = self._made_of(quad for quad in facts if quad.triple not in new)
+        now, rules_now = self._made_of(quad for quad in facts if quad.triple not in gone)
+        for quad in removed:
+            self.store.remove(quad)
+        difference = Consequence(
+            new=frozenset(_quad(fact, self._derived) for fact in now - was),
+            gone=frozenset(_quad(fact, self._derived) for fact in was - now),
+            rules={name: number - rules_then[name] for name, number in rules_now.items()},
+        )
+        self.put(difference.new, difference.gone)
+        return difference
+
+    def put(self, added: Iterable[ox.Quad], removed: Iterable[ox.Quad]) -> None:
+        """Have other facts stand, without what follows from them."""
+        for quad in removed:
+            self.store.remove(quad)
+        self.store.extend(added)
+
+    def read_from(self, touched: Iterable[str]) -> set[str]:
+        """Name the records whose judgement may change with that of others."""
+        names = set(touched)
+        names |= self._read_with("records-the-shapes-read", names)
+        names |= self._read_with("records-that-depend", names)
+        for name in tuple(names):
+            for quad in self.store.quads_for_pattern(None, None, ox.NamedNode(name)):
+                if isinstance(quad.subject, ox.NamedNode):
+                    names.add(quad.subject.value)
+        return {name for name in names if name.startswith(self._records[:2])}
+
     def slice(self, touched: Iterable[str]) -> set[ox.Triple]:
         """Give all that the shapes can read from some names."""
         names = set(touched)
@@ -122,19 +189,30 @@ class Background:
             old = (quad for quad in self.asserted() if quad.graph_name != self._sent)
             after, before = self._derived_from(old, sent), self.derived
         else:
-            named = {
-                fact.object.value
-                for fact in sent
-                if isinstance(fact.object, ox.NamedNode)
-                and fact.object.value.startswith(self._records)
-            }
-            touched |= self._read_with("records-that-depend", touched)
-            touched |= self._read_with("records-read-together", touched)
-            near = self._neighbourhood(touched | named)
+            near = self._near(sent, touched)
             before = frozenset(self._derived_from(near, ()))
             after = self._derived_from(near, sent)
         gone = {fact for fact in before - after - sent if _quad(fact, self._derived) in self.store}
         return frozenset(after - before), frozenset(gone)
+
+    def _near(self, changed: frozenset[ox.Triple], touched: set[str]) -> list[ox.Quad]:
+        """Give all that stands and bears on what the rules make of some facts."""
+        named = {
+            fact.object.value
+            for fact in changed
+            if isinstance(fact.object, ox.NamedNode) and fact.object.value.startswith(self._records)
+        }
+        touched = touched | self._read_with("records-that-depend", touched)
+        touched |= self._read_with("records-read-together", touched)
+        return self._neighbourhood(touched | named)
+
+    def _made_of(self, facts: Iterable[ox.Quad]) -> tuple[set[ox.Triple], dict[str, int]]:
+        """Run the rules on some facts: what they make, and how much of it each."""
+        store = ox.Store()
+        store.extend(facts)
+        made = derive(self.rules, EmbeddedEngine(store), self.prefixes)
+        found = store.quads_for_pattern(None, None, None, self._derived)
+        return {quad.triple for quad in found}, {one.rule.name: one.new for one in made}
 
     def _neighbourhood(self, names: set[str]) -> list[ox.Quad]:
         """Give what stands of some names and of all that they lead to."""
@@ -172,9 +250,9 @@ class Background:
         rows = EmbeddedEngine(self.store).select(query)
         return {str(row["record"]) for row in rows}
 
-    def _stands(self, fact: ox.Triple) -> bool:
+    def _stands(self, fact: ox.Triple, but_in: ox.NamedNode | None = None) -> bool:
         found = self.store.quads_for_pattern(fact.subject, fact.predicate, fact.object)
-        return next(found, None) is not None
+        return any(quad.graph_name != but_in for quad in found)
 
     def _put(self, facts: Iterable[ox.Triple], graph: ox.NamedNode) -> None:
         self.store.extend(_quad(fact, graph) for fact in facts)

@@ -1,4 +1,4 @@
-"""The built store: shipped facts and what the rules derive from them, as immutable files.
+"""The built store: shipped facts, changes, and what the rules derive, as immutable files.
 
 A built store is a folder named after a hash of everything it is made from, so that a changed fact,
 rule or version means another folder, and a folder that exists is finished:
@@ -7,6 +7,9 @@ rule or version means another folder, and a folder that exists is finished:
     stores/<key>/store/        the same facts as an Oxigraph store on disk
     stores/<key>/answers.json  what the service is asked of the whole, such as its counts
     stores/<key>/meta.json     what it was made from, and how much there is
+
+The changes are those of the ledger (`ledger.py`), made to the shipped facts in their order. A store
+can be made of these alone, or faster of another store and what has changed since: to the same dump.
 
 It is made in a folder of its own beside the others and renamed when it is whole. A build that is
 killed leaves only that folder, which the next build sweeps away.
@@ -27,15 +30,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyoxigraph
-from pyoxigraph import QueryResultsFormat, QueryTriples, RdfFormat, Store
+from pyoxigraph import Quad, QueryResultsFormat, QueryTriples, RdfFormat, Store
 
-from ergaomnes import __version__, engine, rules, store, terms, turtle
+from ergaomnes import __version__, engine, ledger, rules, store, terms, turtle
+from ergaomnes.engine import Triples
 from ergaomnes.errors import BuildFailed, NoSuchFile
+from ergaomnes.ledger import Ledger, read_ledger
+from ergaomnes.locks import alone, share, sync, try_to_hold
 from ergaomnes.progress import Tell, shown
 from ergaomnes.rules import derive, described, read_rules
 from ergaomnes.settings import Settings
@@ -44,14 +50,10 @@ from ergaomnes.store import EmbeddedEngine, canonical_lines, graph_of, load_file
 from ergaomnes.terms import read_prefixes
 from ergaomnes.turtle import replace
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 _BUILDING = ".building-"
+_NO_CHANGES = Ledger()
 PUBLISHED, _HELD = "published", ".held"
-_MAKERS = (engine, rules, store, terms, turtle)  # a change in these may change what is made
+_MAKERS = (engine, ledger, rules, store, terms, turtle)  # a change in these may change what is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Built:
     rules: Mapping[str, int]
     seconds: float
     versions: Mapping[str, str]
+    changes: int = 0
+    """How many changes of the ledger are in it."""
+    head: str = ""
+    """The hash of the last of them."""
 
     @property
     def dump(self) -> Path:
@@ -88,9 +94,9 @@ class Built:
 
 
 def current(settings: Settings, files: Shipped | None = None) -> Built:
-    """Give the store for the packaged files as they are now, building it when there is none."""
+    """Give the store for files and ledger as they are now, building it when there is none."""
     files = files or shipped()
-    key = content_key(files)
+    key = content_key(files, read_ledger(settings))
     found = _finished(_stores(settings) / key, key)
     if found is None:
         return build(settings, files)
@@ -100,25 +106,97 @@ def current(settings: Settings, files: Shipped | None = None) -> Built:
 
 
 def build(settings: Settings, files: Shipped | None = None, *, again: bool = False) -> Built:
-    """Build the store for the packaged files, or give the one that another process just built."""
+    """Build the store for files and ledger, or give the one that another process just built."""
     files = files or shipped()
     stores = _stores(settings)
     try:
         stores.mkdir(parents=True, exist_ok=True)
-        with _lock(stores / ".lock"):
+        with alone(stores / ".lock"):
             _sweep(stores)
-            key = content_key(files)
+            changes = read_ledger(settings)
+            key = content_key(files, changes)
             place = stores / key
             found = None if again else _finished(place, key)
             if found is None:
                 with shown("Building the store") as tell:
-                    _make(files, key, place, tell)
+                    _make(files, changes, key, place, tell)
                 found = _finished(place, key)
             if found is None:
                 raise BuildFailed(f"{place} is not whole")
             _keep(stores, settings.kept_stores, found.place)
     except OSError as error:
         raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What sets a store apart from another one: lines of N-Quads, and what each rule made."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+    rules: Mapping[str, int]
+    stated: int
+    derived: int
+
+
+def build_upon(
+    settings: Settings,
+    base: Built,
+    *,
+    changes: Ledger,
+    difference: Difference,
+    answered: Callable[[], Store],
+    files: Shipped,
+) -> Built:
+    """Build a store of another one and what is different; the dump is as `build` would write it.
+
+    `answered` gives the whole in memory, for what the service is asked of it. What the rules and
+    the ledger say of themselves is not part of the difference: it is made here.
+    """
+    stores, key = _stores(settings), content_key(files, changes)
+    began = time.perf_counter()
+    try:
+        with alone(stores / ".lock"):
+            _sweep(stores)
+            if (found := _finished(stores / key, key)) is not None:
+                return found
+            temporary = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=stores))
+            stood = set(_lines_of(base.dump))
+            stands = {line for line in stood if not line.endswith(_ends_about(files))}
+            stands = (stands - difference.removed) | difference.added
+            said = {line.rpartition(" <")[0] for line in stands}
+            about = (
+                line for line in _about(files, changes) if line.rpartition(" <")[0] not in said
+            )
+            stands.update(about)
+            content = "".join(f"{line}\n" for line in sorted(stands)).encode()
+            _write(temporary / "graph.nq", content)
+            _change(base, temporary / "store", added=stands - stood, removed=stood - stands)
+            _write(temporary / "answers.json", json.dumps(_answers(files, answered())).encode())
+            counts = {
+                "files": len(files.turtle_files()),
+                "graphs": len({ledger.graph_of(line) for line in stands}),
+                "facts": len(stands),
+                "stated": base.counts["stated"] + difference.stated,
+                "derived": base.counts["derived"] + difference.derived,
+            }
+            made = {name: n + difference.rules.get(name, 0) for name, n in base.rules.items()}
+            meta = _meta(
+                key,
+                content,
+                files,
+                changes,
+                counts=counts,
+                rules_made=made,
+                seconds=time.perf_counter() - began,
+            )
+            _publishable(temporary, stores / key, meta)
+            found = _finished(stores / key, key)
+    except OSError as error:
+        raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
+    if found is None:
+        raise BuildFailed(f"{stores / key} is not whole")
     return found
 
 
@@ -131,7 +209,7 @@ def publish(settings: Settings, built: Built) -> None:
             replace(record, built.meta.read_bytes())
         if _published_key(stores) != built.key:
             replace(stores / PUBLISHED, f"{built.key}\n".encode())
-            _sync(stores)
+            sync(stores)
     except OSError as error:
         raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
 
@@ -151,7 +229,7 @@ def held(built: Built) -> Iterator[Built]:
     except OSError as error:
         raise BuildFailed(f"{built.place}: {error.strerror or error}") from error
     with stream:
-        if not _share(stream.fileno()) or _finished(built.place, built.key) is None:
+        if not share(stream.fileno()) or _finished(built.place, built.key) is None:
             raise BuildFailed(f"{built.place} is being removed")
         yield built
 
@@ -161,7 +239,7 @@ def in_use(settings: Settings) -> bool:
     for file in (_stores(settings) / ".lock", *_stores(settings).glob(f"*/{_HELD}")):
         if file.exists():
             with file.open("ab") as stream:
-                if not _try_to_acquire(stream.fileno()):
+                if not try_to_hold(stream.fileno()):
                     return True
     return False
 
@@ -169,7 +247,7 @@ def in_use(settings: Settings) -> bool:
 def tidy(settings: Settings) -> None:
     """Remove the stores that are neither held, nor published, nor among the last used."""
     stores = _stores(settings)
-    with contextlib.suppress(OSError), _lock(stores / ".lock"):
+    with contextlib.suppress(OSError), alone(stores / ".lock"):
         _keep(stores, settings.kept_stores, stores / (_published_key(stores) or _HELD))
 
 
@@ -186,10 +264,11 @@ def write_dump(built: Built, file: Path) -> None:
         raise NoSuchFile(str(file), error.strerror or "it cannot be written") from None
 
 
-def content_key(files: Shipped) -> str:
-    """Hash all that a store is made from: the files, the code that reads them, the versions."""
+def content_key(files: Shipped, changes: Ledger = _NO_CHANGES) -> str:
+    """Hash all that a store is made from: the files, the code that reads them, versions, ledger."""
     digest = hashlib.sha256()
     digest.update(_content(files).encode())
+    digest.update(changes.head.encode())
     for maker in (*_MAKERS, sys.modules[__name__]):
         if maker.__file__:
             digest.update(Path(maker.__file__).read_bytes())
@@ -215,7 +294,7 @@ def _stores(settings: Settings) -> Path:
     return settings.data_dir / "stores"
 
 
-def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
+def _make(files: Shipped, changes: Ledger, key: str, place: Path, tell: Tell) -> None:
     began = time.perf_counter()
     temporary = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=place.parent))
     prefixes = read_prefixes(files.prefixes)
@@ -223,11 +302,13 @@ def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
     turtle_files, ordered = files.turtle_files(), read_rules(files.rule_files())
     steps = len(turtle_files) + len(ordered) + 2
 
-    graphs = []
     for number, file in enumerate(turtle_files):
         tell(f"reading {files.name_of(file)}", number, steps)
-        graphs.append(graph_of(file, files, prefixes))
-        load_file(made.store, file, graphs[-1])
+        load_file(made.store, file, graph_of(file, files, prefixes))
+    for change in changes.changes:
+        for quad in _quads(change.removed):
+            made.store.remove(quad)
+        made.store.extend(_quads(change.added))
     stated = len(made.store)
 
     running = iter(range(len(turtle_files), steps))
@@ -235,9 +316,8 @@ def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
         ordered, made, prefixes, lambda rule: tell(f"deriving {rule.name}", next(running), steps)
     )
     derived = len(made.store) - stated
-    version = f"sha256:{_content(files)}"
-    about = described(ordered, prefixes, read_from=graphs, version=version)
-    made.add(prefixes.iri("graph:rules"), about)
+    for graph, facts in _about_itself(files, changes):
+        made.add(graph, facts)
 
     tell("writing the dump", steps - 2, steps)
     lines = canonical_lines(made.store)
@@ -253,30 +333,113 @@ def _make(files: Shipped, key: str, place: Path, tell: Tell) -> None:
     on_disk.flush()
     del on_disk  # closes it: only then may it be opened to read
 
-    meta = {
+    counts = {
+        "files": len(turtle_files),
+        "graphs": len(list(made.store.named_graphs())),
+        "facts": len(lines),
+        "stated": stated,
+        "derived": derived,
+    }
+    rules_made = {each.rule.name: each.new for each in derivations}
+    meta = _meta(
+        key,
+        content,
+        files,
+        changes,
+        counts=counts,
+        rules_made=rules_made,
+        seconds=time.perf_counter() - began,
+    )
+    _publishable(temporary, place, meta)
+
+
+def _meta(
+    key: str,
+    content: bytes,
+    files: Shipped,
+    changes: Ledger,
+    *,
+    counts: Mapping[str, int],
+    rules_made: Mapping[str, int],
+    seconds: float,
+) -> Mapping[str, object]:
+    """Say what a store was made from, and how much there is."""
+    about = counts["facts"] - counts["stated"] - counts["derived"]
+    return {
         "key": key,
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "data": version,
-        "counts": {
-            "files": len(turtle_files),
-            "graphs": len(list(made.store.named_graphs())),
-            "facts": len(lines),
-            "stated": stated,
-            "derived": derived,
-            "about the rules": len(lines) - stated - derived,
-        },
-        "rules": {each.rule.name: each.new for each in derivations},
+        "data": _version(files, changes),
+        "changes": len(changes.changes),
+        "head": changes.head,
+        "counts": {**counts, "about the rules": about},
+        "rules": rules_made,
         "versions": {**_versions(), "python": platform.python_version()},
-        "seconds": round(time.perf_counter() - began, 3),
+        "seconds": round(seconds, 3),
     }
+
+
+def _publishable(temporary: Path, place: Path, meta: Mapping[str, object]) -> None:
+    """Finish a store: only now has it the name under which it is found."""
     _write(temporary / "meta.json", json.dumps(meta, indent=2).encode() + b"\n")
     temporary.chmod(0o755)
     if place.exists():  # built again: out of the way first, so that no half of it is ever seen
         place.replace(temporary.with_name(f"{temporary.name}-old"))
     temporary.replace(place)
-    _sync(place.parent)
+    sync(place.parent)
     _sweep(place.parent)
+
+
+def _change(base: Built, place: Path, *, added: Iterable[str], removed: Iterable[str]) -> None:
+    """Make a store on disk of another one; what they share is not written again."""
+    Store.read_only(str(base.store)).backup(str(place))
+    on_disk = Store(str(place))
+    for quad in _quads(removed):
+        on_disk.remove(quad)
+    on_disk.extend(_quads(added))
+    on_disk.flush()
+
+
+def _version(files: Shipped, changes: Ledger) -> str:
+    content = _content(files)
+    if changes.head:
+        content = hashlib.sha256(f"{content} {changes.head}".encode()).hexdigest()
+    return f"sha256:{content}"
+
+
+def _about_itself(files: Shipped, changes: Ledger) -> Iterator[tuple[str, Triples]]:
+    """Say what the rules are, what they were run on, and what was changed."""
+    prefixes = read_prefixes(files.prefixes)
+    ordered = read_rules(files.rule_files())
+    graphs = [graph_of(file, files, prefixes) for file in files.turtle_files()]
+    graphs += [graph for graph in changes.graphs if graph not in graphs]
+    version = _version(files, changes)
+    about = described(ordered, prefixes, read_from=graphs, version=version)
+    yield prefixes.iri("graph:rules"), about
+    if changes.changes:
+        yield prefixes.iri("graph:changes"), ledger.described(changes, prefixes)
+
+
+def _about(files: Shipped, changes: Ledger) -> Iterator[str]:
+    """Give the same as lines of N-Quads."""
+    made = EmbeddedEngine(Store())
+    for graph, facts in _about_itself(files, changes):
+        made.add(graph, facts)
+    return (line.decode().removesuffix("\n") for line in canonical_lines(made.store))
+
+
+def _ends_about(files: Shipped) -> tuple[str, ...]:
+    prefixes = read_prefixes(files.prefixes)
+    return tuple(f"<{prefixes.iri(name)}> ." for name in ("graph:rules", "graph:changes"))
+
+
+def _quads(lines: Iterable[str]) -> Iterator[Quad]:
+    return pyoxigraph.parse("\n".join(lines), format=RdfFormat.N_QUADS)
+
+
+def _lines_of(dump: Path) -> list[str]:
+    # Not splitlines, which takes U+2028 in a literal for the end of a line.
+    return dump.read_bytes().decode().removesuffix("\n").split("\n")
 
 
 def _answers(files: Shipped, made: Store) -> dict[str, dict[str, str]]:
@@ -312,6 +475,8 @@ def _finished(place: Path, key: str) -> Built | None:
         rules=meta["rules"],
         seconds=meta["seconds"],
         versions=meta["versions"],
+        changes=meta.get("changes", 0),
+        head=meta.get("head", ""),
     )
 
 
@@ -342,7 +507,7 @@ def _keep(stores: Path, number: int, newest: Path) -> None:
     others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
     for place in others[number - 1 :]:
         with (place / _HELD).open("ab") as stream:
-            if _try_to_acquire(stream.fileno()):
+            if try_to_hold(stream.fileno()):
                 aside = place.with_name(f"{_BUILDING}{place.name}-old")
                 place.replace(aside)
                 shutil.rmtree(aside, ignore_errors=True)
@@ -354,67 +519,3 @@ def _published_key(stores: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return key if key.isalnum() else ""
-
-
-@contextlib.contextmanager
-def _lock(file: Path) -> Iterator[None]:
-    """Wait until no other process builds; the lock ends with the process that holds it."""
-    with file.open("ab+") as stream:
-        _acquire(stream.fileno())
-        try:
-            yield
-        finally:
-            _release(stream.fileno())
-
-
-if sys.platform == "win32":
-
-    def _acquire(descriptor: int) -> None:
-        while True:
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)
-            except OSError:  # it gives up after ten seconds
-                continue
-            return
-
-    def _release(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-    def _try_to_acquire(_: int) -> bool:
-        return True  # there is no service on this system
-
-    def _share(_: int) -> bool:
-        return True
-
-    def _sync(_: Path) -> None:
-        pass  # folders cannot be opened
-
-else:
-
-    def _acquire(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
-    def _release(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def _try_to_acquire(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _share(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _sync(folder: Path) -> None:
-        """Have the names in a folder survive a loss of power."""
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -6,6 +6,8 @@ ErgaOmnesError
 │   ├── UnknownRule
 │   ├── UnknownGraph
 │   ├── UnknownThing
+│   ├── UnknownToken
+│   ├── UnknownChange
 │   └── NoSuchFile
 ├── BadRequest                  400
 │   ├── MissingQuery
@@ -26,12 +28,18 @@ ErgaOmnesError
 │   ├── TableTooOld
 │   ├── UnfitFolder
 │   ├── BadBackup
+│   ├── ReasonMissing
 │   └── SettingFault
 │       ├── UnknownSetting
 │       └── BadSetting
+├── NotAuthorised               401
+│   ├── TokenMissing
+│   └── TokenRefused
 ├── Refused                     403
 │   ├── QueryRefused
-│   └── ReadOnly
+│   ├── ReadOnly
+│   ├── UpdateRefused
+│   └── TokenForbidden
 ├── WrongMethod                 405
 │   └── NotWritable
 ├── UnsupportedMediaType        415
@@ -40,7 +48,8 @@ ErgaOmnesError
 ├── TooLarge                    413
 │   ├── QueryTooLong
 │   ├── AnswerTooLarge
-│   └── SubmissionTooLarge
+│   ├── SubmissionTooLarge
+│   └── ChangeTooLarge
 ├── TooManyRequests             429
 │   └── TooManyAtOnce
 ├── Stopped                     500
@@ -49,6 +58,8 @@ ErgaOmnesError
 │   ├── QueryCrashed            507
 │   ├── JudgementTimeout        504
 │   ├── JudgementCrashed        507
+│   ├── ChangeTimeout           504
+│   ├── ChangeCrashed           507
 │   ├── Busy                    503
 │   └── CallerLeft              503
 ├── EndpointFailed              502
@@ -60,7 +71,12 @@ ErgaOmnesError
 ├── StateFault                  409
 │   ├── StateExists
 │   ├── StateInUse
-│   └── RestoreUnfinished
+│   ├── RestoreUnfinished
+│   └── LedgerBroken
+├── GraphClosed                 409
+├── ChangeUndone                409
+├── GenerationMoved             412
+├── ChangeRejected              422
 ├── UnformattedTurtle           409
 ├── VanishedActs                409
 └── OurFault                    500
@@ -225,6 +241,28 @@ class UnknownThing(NotFound):
             iri=iri,
             near=tuple(near),
         )
+
+
+class UnknownToken(NotFound):
+    """No token that is good has this name or label."""
+
+    slug = "unknown-token"
+    title = "No such token"
+    remedy = "List them with `ergaomnes token list`."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No token called “{name}” could be revoked.", name=name)
+
+
+class UnknownChange(NotFound):
+    """The ledger has no change with this number."""
+
+    slug = "unknown-change"
+    title = "No such change"
+    remedy = "List them with `ergaomnes audit`."
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no change {number}.", number=number)
 
 
 class NoSuchFile(NotFound):
@@ -408,6 +446,17 @@ class TurtleSyntax(BadRequest):
             column=column,
             why=why,
         )
+
+
+class ReasonMissing(BadRequest):
+    """A change was sent without saying why."""
+
+    slug = "reason-missing"
+    title = "A change needs a reason"
+    remedy = "Say why in the field `Ergaomnes-Reason` or the parameter `reason`, in a sentence."
+
+    def __init__(self, why: str = "there is none") -> None:
+        super().__init__(f"The record of each change holds the reason, and {why}.", why=why)
 
 
 class SubmissionSyntax(BadRequest):
@@ -609,6 +658,46 @@ class BadSetting(SettingFault):
         )
 
 
+# 401
+
+
+class NotAuthorised(ErgaOmnesError):
+    """Whoever asks has not shown a token that opens this."""
+
+    status = 401
+    slug = "not-authorised"
+    title = "A token is needed"
+    exit_status = EXIT_USAGE
+    challenge: ClassVar[str] = ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say how a token is shown: https://www.rfc-editor.org/rfc/rfc6750#section-3."""
+        return {"WWW-Authenticate": f'Bearer realm="ergaomnes"{self.challenge}'}
+
+
+class TokenMissing(NotAuthorised):
+    """No token was sent."""
+
+    slug = "token-missing"
+    remedy = "Send the field `Authorization: Bearer TOKEN`; a curator makes tokens."
+
+    def __init__(self) -> None:
+        super().__init__("Only who shows a token may do this.")
+
+
+class TokenRefused(NotAuthorised):
+    """The token is unknown, over or revoked; which of these is nobody's business."""
+
+    slug = "token-refused"
+    title = "The token opens nothing"
+    remedy = "Ask the keeper of this service for a new one."
+    challenge = ', error="invalid_token"'
+
+    def __init__(self) -> None:
+        super().__init__("The token is unknown, past its last day, or revoked.")
+
+
 # 403
 
 
@@ -643,6 +732,35 @@ class ReadOnly(Refused):
 
     def __init__(self) -> None:
         super().__init__("SPARQL Update is not taken here.", remedy=_CONTRIBUTE)
+
+
+class UpdateRefused(Refused):
+    """The update would reach out."""
+
+    slug = "update-refused"
+    title = "The update is refused"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The update is refused: {why}",
+            remedy="Send the facts themselves, by INSERT DATA or by PUT or POST of a graph.",
+            why=why,
+        )
+
+
+class TokenForbidden(Refused):
+    """The token is good, and opens something else."""
+
+    slug = "token-forbidden"
+    title = "The token does not open this"
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"This is for those with the role “{role}”.", role=role)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Say how a token is shown: https://www.rfc-editor.org/rfc/rfc6750#section-3.1."""
+        return {"WWW-Authenticate": 'Bearer realm="ergaomnes", error="insufficient_scope"'}
 
 
 # 405
@@ -786,6 +904,21 @@ class SubmissionTooLarge(TooLarge):
         super().__init__(f"A submission has at most {limit:,} bytes.", limit=limit)
 
 
+class ChangeTooLarge(TooLarge):
+    """A change adds and removes more than is taken at once."""
+
+    slug = "change-too-large"
+    title = "The change is too large"
+
+    def __init__(self, number: int, limit: int) -> None:
+        super().__init__(
+            f"The change adds and removes {number:,} facts; at most {limit:,} are taken at once.",
+            remedy="Send it in parts that each make sense by themselves.",
+            number=number,
+            limit=limit,
+        )
+
+
 # 429
 
 
@@ -905,6 +1038,36 @@ class JudgementCrashed(Stopped):
         super().__init__(
             f"The process died; it may take {limit // 2**20:,} MiB of memory.",
             remedy="Send the facts in smaller parts, and nest less in them.",
+            limit=limit,
+        )
+
+
+class ChangeTimeout(Stopped):
+    """A change was not worked out in time, and was stopped."""
+
+    status = 504
+    slug = "change-timeout"
+    title = "The change took too long"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"It was stopped after {seconds:g} s; nothing was changed.",
+            remedy="Send it in parts, or with a WHERE that finds less.",
+            seconds=seconds,
+        )
+
+
+class ChangeCrashed(Stopped):
+    """The process that worked out a change died, of memory or of what it was given."""
+
+    status = 507
+    slug = "change-crashed"
+    title = "The change ended the process that worked on it"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The process died, and nothing was changed; it may take {limit // 2**20:,} MiB.",
+            remedy="Send the change in smaller parts, and nest less in them.",
             limit=limit,
         )
 
@@ -1074,6 +1237,95 @@ class RestoreUnfinished(StateFault):
             f"{folder} is between two states.",
             remedy="Restore again with `ergaomnes restore FILE --force`.",
             folder=folder,
+        )
+
+
+class LedgerBroken(StateFault):
+    """A record of the ledger is not what was written; nothing after it is believed."""
+
+    slug = "ledger-broken"
+    title = "The ledger is broken"
+    exit_status = EXIT_FINDINGS
+
+    def __init__(self, record: str, why: str) -> None:
+        super().__init__(
+            f"{record}: {why}.",
+            remedy="Put the record back from a backup; `ergaomnes audit` checks all of them.",
+            record=record,
+            why=why,
+        )
+
+
+class GraphClosed(ErgaOmnesError):
+    """A change would write where nobody writes by hand."""
+
+    status = 409
+    slug = "graph-closed"
+    title = "This graph is not written by hand"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, graph: str, open_graphs: str) -> None:
+        said = f"<{graph}> is" if graph else "The default graph is the union of all graphs, and"
+        super().__init__(
+            f"{said} not written by hand.",
+            remedy=f"Name a graph that begins with {open_graphs}, as in GRAPH <…> {{ … }}.",
+            graph=graph,
+        )
+
+
+class ChangeUndone(ErgaOmnesError):
+    """What is to be reversed has been changed again since."""
+
+    status = 409
+    slug = "change-undone"
+    title = "The change cannot be reversed"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, number: int, many: int) -> None:
+        super().__init__(
+            f"{many:,} of the facts of change {number} are not as it left them.",
+            remedy="Undo the later changes first, or state what is right in a change of its own.",
+            number=number,
+            facts=many,
+        )
+
+
+class GenerationMoved(ErgaOmnesError):
+    """The generation that a change was meant for is no longer the one at hand."""
+
+    status = 412
+    slug = "generation-moved"
+    title = "The graph has changed meanwhile"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, generation: str) -> None:
+        super().__init__(
+            f"The generation at hand is “{generation}”.",
+            remedy="Look at the graph as it is now, and send the change again.",
+            generation=generation,
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Name the generation at hand."""
+        return {"ETag": f'"{self.data["generation"]}"'}
+
+
+class ChangeRejected(ErgaOmnesError):
+    """After the change the graph would break a rule."""
+
+    status = 422
+    slug = "change-rejected"
+    title = "The graph would break a rule"
+    exit_status = EXIT_FINDINGS
+
+    def __init__(self, violations: int, report: Mapping[str, object]) -> None:
+        count = "a violation" if violations == 1 else f"{violations:,} violations"
+        super().__init__(
+            f"The graph would have {count} that it has not now; nothing was changed.",
+            remedy="Correct what the report names, and send the change again.",
+            violations=violations,
+            report=dict(report),
         )
 
 
