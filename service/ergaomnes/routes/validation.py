@@ -56,7 +56,7 @@ async def _parts(request: Request, body: bytes, limit: int) -> list[Part]:
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             content = await value.read()
-            if content or value.filename:
+            if content:  # a browser sends an empty file for a field that is left empty
                 parts.append(Part(value.filename or name, _kind_of(value), content))
         elif name == "text" and value:
             parts.append(Part("text", format_named(typed), value.encode()))
