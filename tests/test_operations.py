@@ -313,15 +313,12 @@ def test_requests_are_counted_by_few_names(running: Service, client: httpx.Clien
     before = metric(running.url, "http_requests_total", **labels)
     for number in range(5):
         client.get(f"/nowhere/{number}")
-    client.request("BREW", "/nowhere")
+    client.request("PROPFIND", "/nowhere")
     after = metrics(running.url)
     assert after["ergaomnes_http_requests_total", frozenset(labels.items())] == before + 5
     names = [dict(labels) for name, labels in after if name == "ergaomnes_http_requests_total"]
-    assert {"route": "other", "method": "other", "status": "405"} in names or {
-        "route": "other",
-        "method": "other",
-        "status": "404",
-    } in names
+    assert "other" in {one["method"] for one in names}
+    assert "PROPFIND" not in {one["method"] for one in names}
     assert not any("nowhere" in one["route"] for one in names)
     for name in ("readers", "facts", "resident_memory_bytes", "is_ready"):
         assert metric(running.url, name) > 0, name
@@ -333,9 +330,14 @@ def test_requests_are_counted_by_few_names(running: Service, client: httpx.Clien
 def test_a_query_that_is_stopped_is_counted_with_its_reason(
     running: Service, client: httpx.Client
 ) -> None:
-    before = metric(running.url, "queries_stopped_total", reason="query-timeout")
-    assert client.get("/sparql", params={"query": SLOW}).status_code == 504
-    assert metric(running.url, "queries_stopped_total", reason="query-timeout") == before + 1
+    reasons = ("query-timeout", "query-memory")
+    before = [metric(running.url, "queries_stopped_total", reason=one) for one in reasons]
+    stopped = client.get("/sparql", params={"query": SLOW}).json()["type"].rpartition("/")[2]
+    after = [metric(running.url, "queries_stopped_total", reason=one) for one in reasons]
+    assert [now - then for now, then in zip(after, before, strict=True)] == [
+        float(stopped == one) for one in reasons
+    ]
+    assert stopped in reasons
 
 
 def test_the_public_address_is_the_one_that_is_set(client: httpx.Client) -> None:
