@@ -376,6 +376,16 @@ def test_what_is_small_or_not_wanted_in_a_coding_goes_out_as_it_is(client: httpx
         assert "Accept-Encoding" in response.headers["vary"]
 
 
+def test_a_container_finds_out_whether_the_service_lives(running: Service) -> None:
+    file = Path(__file__).parent.parent / "service" / "deploy" / "Containerfile"
+    [command] = re.findall(r'^ +CMD (\["python", .*\])$', file.read_text("utf-8"), re.MULTILINE)
+    for port, status in ((running.port, 0), (free_port(), 1)):
+        environment = os.environ | {"ERGAOMNES_PORT": str(port)}
+        asked = [sys.executable, *json.loads(command)[1:]]
+        run = subprocess.run(asked, env=environment, capture_output=True, check=False)
+        assert run.returncode == status
+
+
 def test_an_unforeseen_fault_is_told_without_what_it_says() -> None:
     code = (
         "import logging, logging.config; from ergaomnes.journal import configuration\n"
