@@ -5,7 +5,7 @@ nothing but fork. Each fork is a reader, ready within milliseconds, that shares 
 and speaks in frames over a socket of its own: the length of a JSON head and of a body, then the
 head, then the body. Over its standard input, also a socket, the nursery takes orders to bear, kill
 or lower a reader, and tells of births and deaths. No thread may start before a fork, and nothing
-may be imported after `_close_the_ways_out`.
+may be imported after `close_the_ways_out`.
 """
 
 import contextlib
@@ -211,7 +211,7 @@ def _address_space() -> int | None:
         return None
 
 
-def _close_the_ways_out(memory: int) -> None:
+def close_the_ways_out(memory: int) -> None:
     """From here on no file, no socket and not more memory than allowed."""
     size = _address_space()
     if size is None:
@@ -253,7 +253,7 @@ def _die_with_the_nursery(nursery: int) -> None:
 def read(store: ox.Store, memory: int, asker: socket.socket) -> None:
     """Answer what comes over the socket until its other end closes."""
     os.nice(_QUICK)
-    _close_the_ways_out(memory)
+    close_the_ways_out(memory)
     stream = asker.makefile("rb")
     while True:
         try:
