@@ -4,9 +4,10 @@ import csv
 import datetime
 import io
 import json
+import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyoxigraph as ox
@@ -91,46 +92,70 @@ def ask(
     today: datetime.date,
 ) -> Answered:
     """Ask the question of this name with these values; what is not given takes its default."""
-    question = catalogue[name]
-    asked = bound(question, given, catalogue.prefixes, today)
-    for parameter in question.parameters.values():
+    asked = bound(catalogue[name], given, catalogue.prefixes, today)
+    for one in mentions(asked, given, catalogue.prefixes):
+        if not engine.query(one.is_known):
+            raise one.unknown(engine.query(one.siblings))
+    return Answered(asked, engine.query(asked.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An individual that somebody asks about, and what to ask an engine of it beforehand."""
+
+    parameter: Parameter
+    written: str
+    iri: Iri
+    prefixes: Prefixes
+
+    @property
+    def is_known(self) -> str:
+        """Give the query whether anything is said of it."""
+        return f"ASK {{ {theirs(self.iri)} ?property ?value }}"
+
+    @property
+    def siblings(self) -> str:
+        """Give the query for the things of its kind and their names."""
+        return (
+            f"SELECT DISTINCT ?thing ?label"
+            f" {{ ?thing <{self.prefixes.iri('skos:prefLabel')}> ?label ."
+            f" FILTER(STRSTARTS(STR(?thing), {theirs(Literal(self._stem))})) }}"
+        )
+
+    @property
+    def _stem(self) -> str:
+        value = self.iri.value
+        return value[: max(value.rfind("/"), value.rfind("#")) + 1]
+
+    def unknown(self, siblings: Answer) -> BadParameter:
+        """Make the error that says so, with the names of its kind that come near."""
+        names: dict[str, str] = {}
+        if isinstance(siblings, Table):
+            for row in siblings:
+                slug = str(row["thing"])[len(self._stem) :]
+                names[str(row["label"])] = names[slug] = slug
+        found = [*near(self.iri.value[len(self._stem) :], names), *near(self.written, names)]
+        suggested = tuple(dict.fromkeys(names[one] for one in found))
+        kind = "record" if self.parameter.of in ("", ANY) else self.parameter.of
+        why = f"no {kind} {self.prefixes.short(self.iri.value)} is in the graph"
+        return BadParameter(self.parameter.name, self.written, why, suggested[:5])
+
+
+def mentions(asked: Bound, given: Mapping[str, str], prefixes: Prefixes) -> Iterator[Mention]:
+    """Give the individuals that were named, not those that are asked about by default."""
+    for parameter in asked.question.parameters.values():
         for value in asked.terms[parameter.name] if parameter.name in given else ():
             if isinstance(value, Iri):
                 written = given[parameter.name]
                 if parameter.several:
-                    written = parameter.typed((value,), catalogue.prefixes)
-                _known(parameter, written, value, engine, catalogue.prefixes)
-    return Answered(asked, engine.query(asked.text))
+                    written = parameter.typed((value,), prefixes)
+                yield Mention(parameter, written, value, prefixes)
 
 
-def catalogue_turtle(catalogue: Catalogue) -> bytes:
-    """Write all questions as Turtle: executable SPARQL with what its header says."""
-    found = [triple for one in catalogue for triple in described(one, catalogue.prefixes)]
-    return _turtle_of(_triples(Triples(tuple(found))), {}, catalogue.prefixes)
-
-
-def _known(
-    parameter: Parameter, written: str, iri: Iri, engine: Engine, prefixes: Prefixes
-) -> None:
-    """Raise with the near names when the engine has nothing to say of an individual."""
-    known = engine.query(f"ASK {{ {theirs(iri)} ?property ?value }}")
-    if known:
-        return
-    stem = iri.value[: max(iri.value.rfind("/"), iri.value.rfind("#")) + 1]
-    listed = engine.query(
-        f"SELECT DISTINCT ?thing ?label {{ ?thing <{prefixes.iri('skos:prefLabel')}> ?label ."
-        f" FILTER(STRSTARTS(STR(?thing), {theirs(Literal(stem))})) }}"
-    )
-    names: dict[str, str] = {}
-    if isinstance(listed, Table):
-        for row in listed:
-            slug = str(row["thing"])[len(stem) :]
-            names[str(row["label"])] = names[slug] = slug
-    slugs = [names[found] for found in near(iri.value[len(stem) :], names)]
-    suggested = tuple(dict.fromkeys([*slugs, *(names[found] for found in near(written, names))]))
-    kind = "record" if parameter.of in ("", ANY) else parameter.of
-    shown = prefixes.short(iri.value)
-    raise BadParameter(parameter.name, written, f"no {kind} {shown} is in the graph", suggested[:5])
+def catalogue_turtle(questions: Iterable[Question], prefixes: Prefixes) -> bytes:
+    """Write questions as Turtle: executable SPARQL with what its header says."""
+    found = [triple for one in questions for triple in described(one, prefixes)]
+    return _turtle_of(_triples(Triples(tuple(found))), {}, prefixes)
 
 
 # for people
@@ -358,6 +383,50 @@ def results_xml(answered: Answered, _: Prefixes) -> bytes:
     if body is None:
         raise AnswerUnwritable(what.media_type)
     return body
+
+
+def rows_json(answered: Answered, prefixes: Prefixes) -> bytes:
+    """Write plain JSON that a person can read: what was asked, the columns, a row an object.
+
+    An IRI and a date are strings, a whole number is a number, what is absent is null.
+    """
+    answer = answered.answer
+    if isinstance(answer, Triples):
+        return results_json(answered, prefixes)
+    return (json.dumps(as_rows(answered, prefixes), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def as_rows(answered: Answered, prefixes: Prefixes) -> dict[str, object]:
+    """Say an answer as plain values, for JSON."""
+    question, answer = answered.question, answered.answer
+    said: dict[str, object] = {
+        "question": question.question,
+        "name": question.name,
+        "number": question.number or None,
+        "title": question.title,
+        "asked": as_typed(answered.bound, prefixes),
+        "last_known": list(answered.last_known),
+        "notes": notes(answered, prefixes),
+    }
+    if isinstance(answer, Truth):
+        return {**said, "answer": answer.value}
+    assert isinstance(answer, Table)  # noqa: S101 - triples have formats of their own
+    columns = [{"name": name, "about": question.columns.get(name, "")} for name in answer.columns]
+    rows = [{name: _plain_value(term) for name, term in row.items()} for row in answer]
+    return {**said, "columns": columns, "rows": rows}
+
+
+def _plain_value(term: Term | None) -> str | int | float | bool | None:
+    if not isinstance(term, Literal):
+        return None if term is None else str(term)
+    kind = term.datatype.rpartition("#")[2]
+    if kind == "integer":
+        return int(term.value)
+    if kind == "boolean":
+        return term.value in ("true", "1")
+    if kind in ("decimal", "double") and math.isfinite(number := float(term.value)):
+        return number
+    return term.value
 
 
 def tab_separated(answered: Answered, _: Prefixes) -> bytes:

@@ -33,7 +33,7 @@ from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
-from ergaomnes.routes import descriptions, graphs, health, queries, sparql, things, validation
+from ergaomnes.routes import descriptions, graphs, health, questions, sparql, things, validation
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
@@ -102,11 +102,11 @@ def create_app(
     made.include_router(health.router(readers, tally, condition))
     made.include_router(graphs.router(known, prefixes()["graph"], doors.graph))
     made.include_router(descriptions.router(endpoint))
-    made.include_router(queries.router(readers, catalogue, in_thread))
+    made.include_router(questions.router(known, catalogue, in_thread))
     made.include_router(validation.router(judges))
     made.include_router(things.router(doors))
     _add_landing(made)
-    _describe(made)
+    _describe(made, catalogue)
     made.around = functools.partial(
         Operations,
         settings=settings,
@@ -191,7 +191,7 @@ class Front:
         await (door or self.app)(scope, receive, send)
 
 
-def _describe(made: FastAPI) -> None:
+def _describe(made: FastAPI, catalogue: Catalogue) -> None:
     """Add to the description for programs what the framework does not see."""
     described = made.openapi
 
@@ -199,6 +199,7 @@ def _describe(made: FastAPI) -> None:
     def whole() -> dict[str, Any]:
         found = described()
         found["paths"][sparql.PATHS[0]] = sparql.operations()
+        found["paths"] |= questions.operations(catalogue)
         return found
 
     made.openapi = whole  # type: ignore[method-assign]  # as the framework's manual does it

@@ -34,7 +34,10 @@ ANY = "any"
 _HEADER_KEYS = ("number", "title", "question", "audience", "parameters", "columns", "tags")
 _NEEDED_KEYS = ("title", "question", "columns")
 _PARAMETER_KEYS = ("type", "kind", "default", "several", "about")
-_TAKEN = ("name", "format", "columns", "endpoint", "timeout", "help")
+_TAKEN = (
+    *("name", "format", "columns", "endpoint", "timeout", "help"),
+    *("bom", "generation", "limit", "offset"),
+)
 _HEADER_LINE = re.compile(r"^#\+ ?(.*)$", re.MULTILINE)
 _NUMBER_LINE = re.compile(r"^#\+ number: *(\S+)", re.MULTILINE)
 _NUMBER = re.compile(r"(?:cq)?[-_ ]?0*([0-9]{1,3})")

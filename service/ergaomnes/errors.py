@@ -42,6 +42,7 @@ ErgaOmnesError
 │   └── TokenForbidden
 ├── WrongMethod                 405
 │   └── NotWritable
+├── GenerationGone              410
 ├── UnsupportedMediaType        415
 ├── NotAcceptable               406
 │   └── AnswerUnwritable
@@ -95,7 +96,7 @@ its title, the remedy and the exit status of the command line. `str()` is the de
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher, get_close_matches
-from typing import ClassVar
+from typing import Any, ClassVar
 
 EXIT_FINDINGS = 1  # the check was made and found something
 EXIT_USAGE = 2  # what was asked for does not exist or does not fit
@@ -169,6 +170,19 @@ def _again(kind: type[ErgaOmnesError], args: tuple[object, ...]) -> ErgaOmnesErr
     return kind.__new__(kind, *args)
 
 
+def told(error: ErgaOmnesError) -> dict[str, object]:
+    """Write an error down, as JSON may hold it, for another process."""
+    return {"raised": type(error).__name__, "said": str(error), "holds": error.__dict__}
+
+
+def rebuilt(head: Mapping[str, Any]) -> ErgaOmnesError:
+    """Build an error anew that was raised in another process."""
+    kind: type[ErgaOmnesError] = globals()[head["raised"]]
+    error = kind.__new__(kind, head["said"])
+    error.__dict__.update(head["holds"])
+    return error
+
+
 # 404
 
 
@@ -225,6 +239,22 @@ class UnknownGraph(NotFound):
             remedy=did_you_mean(near),
             name=name,
             near=tuple(near),
+        )
+
+
+class GenerationGone(ErgaOmnesError):
+    """What was asked for is of a generation that is not served any more."""
+
+    status = 410
+    slug = "generation-gone"
+    title = "That generation is not served any more"
+
+    def __init__(self, wanted: str, served: str) -> None:
+        super().__init__(
+            f"Generation “{wanted[:100]}” was asked for, and {served} is served.",
+            remedy="Begin again without the parameter “generation”.",
+            wanted=wanted[:100],
+            served=served,
         )
 
 
