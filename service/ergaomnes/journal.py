@@ -7,6 +7,7 @@ them, some are lost, and how many is told.
 """
 
 import asyncio
+import functools
 import hashlib
 import json
 import logging
@@ -15,18 +16,17 @@ import sys
 import time
 import traceback
 import urllib.parse
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 JSON, TEXT, NONE = "json", "text", "none"
 
 _EVERY = 0.1
 _MOST_LINES = 10_000
+_LONGEST_KEPT = 1 << 11
 _QUERY = re.compile(rb"(?:^|&)query=([^&]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One request as it is told."""
 
     time: float
@@ -57,16 +57,36 @@ class Line:
         }
         if self.cache:
             told["cache"] = self.cache
-        if digest := self._digest():
+        if digest := self.digest():
             told["query"] = digest
         return told
 
-    def _digest(self) -> str:
-        text = self.query
-        if self.is_form:
-            found = _QUERY.search(text)
-            text = urllib.parse.unquote_to_bytes(found[1].replace(b"+", b" ")) if found else b""
-        return hashlib.sha256(text).hexdigest() if text else ""
+    def digest(self) -> str:
+        """Give the hash of the query; empty where there is none."""
+        if not self.query:
+            return ""
+        kept = len(self.query) <= _LONGEST_KEPT
+        return (_digest if kept else _digest.__wrapped__)(self.query, self.is_form)
+
+    def json(self) -> str:
+        """Write it as JSON; no part of it can hold what JSON would escape."""
+        digest = self.digest()
+        return (
+            f'{{"time":"{_stamp(self.time)}","level":"info","event":"request"'
+            f',"id":"{self.request_id}","method":"{self.method}","route":"{self.route}"'
+            f',"status":{self.status},"ms":{self.seconds * 1000:.3f},"bytes":{self.size}'
+            f',"generation":"{self.generation}"'
+            + (f',"cache":"{self.cache}"' if self.cache else "")
+            + (f',"query":"{digest}"}}\n' if digest else "}\n")
+        )
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest(query: bytes, is_form: bool) -> str:
+    if is_form:
+        found = _QUERY.search(query)
+        query = urllib.parse.unquote_to_bytes(found[1].replace(b"+", b" ")) if found else b""
+    return hashlib.sha256(query).hexdigest() if query else ""
 
 
 class Journal:
@@ -111,7 +131,10 @@ class Journal:
         return taken
 
     def _write(self, lines: list[Line], lost: int) -> None:
-        told = [written(line.members(), self.form) for line in lines]
+        if self.form == JSON:
+            told = [line.json() for line in lines]
+        else:
+            told = [written(line.members(), self.form) for line in lines]
         if lost:
             members = {"time": _stamp(time.time()), "level": "warning", "event": "lines-lost"}
             told.append(written(members | {"lines": lost}, self.form))
@@ -174,5 +197,10 @@ def written(members: dict[str, object], form: str) -> str:
 
 
 def _stamp(moment: float) -> str:
-    whole, part = divmod(moment, 1)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(part * 1000):03}Z"
+    whole = int(moment)
+    return f"{_second(whole)}.{int((moment - whole) * 1000):03}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _second(moment: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
