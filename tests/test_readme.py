@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import engines
 import manual
 from ergaomnes import __version__
 from ergaomnes.app import create_app
@@ -115,12 +116,16 @@ def everything() -> dict[str, list[str]]:
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     folders = {path.split("/")[0] for path in tracked if "/" in path}
-    routes = create_app(Settings(dump=Path("none.nq"))).openapi()["paths"]
+    routes = create_app(engines.settings()).openapi()["paths"]
+    questions = {f"/questions/{question.name}" for question in CATALOGUE}
     return {
         "command": [f"ergaomnes {name}" for name in COMMANDS],
         "setting": list(meanings()),
         # The address of the service itself is no name to look for.
-        "route": [*(route for route in routes if route != "/"), "/openapi.json"],
+        "route": [
+            *(route for route in routes if route != "/" and route not in questions),
+            "/openapi.json",
+        ],
         "question": [question.name for question in CATALOGUE],
         "folder": sorted(f"{name}/" for name in folders if not name.startswith(".")),
     }
