@@ -109,6 +109,7 @@ class Workplace:
         return kept | {
             "COLUMNS": str(WIDTH),
             "ERGAOMNES_DATA_DIR": str(self.data_dir),
+            "ERGAOMNES_LOG_FORMAT": "none",
             "LC_ALL": "C.UTF-8",
             "NO_COLOR": "1",
             "PATH": f"{scripts}{os.pathsep}{kept.get('PATH', '')}",

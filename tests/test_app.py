@@ -209,4 +209,6 @@ def test_an_unforeseen_fault_is_ours_and_tells_nothing_of_the_inside(built: Buil
     assert response.status_code == 500
     assert response.headers["content-type"] == PROBLEM
     assert response.headers["access-control-allow-origin"] == "*"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"]
     assert "inside" not in json.dumps(response.json())

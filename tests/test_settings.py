@@ -40,11 +40,32 @@ def test_a_misspelt_setting_is_named_with_the_near_ones() -> None:
         ("ERGAOMNES_PORT", "70000"),
         ("ERGAOMNES_SPARES", "-1"),
         ("ERGAOMNES_DATA_DIR", " "),
+        ("ERGAOMNES_LOG_FORMAT", "xml"),
+        ("ERGAOMNES_PUBLIC_URL", "graph.example.org"),
+        ("ERGAOMNES_PUBLIC_URL", "https://graph.example.org/path"),
+        ("ERGAOMNES_PUBLIC_URL", "https://graph.example.org/\r\nX: y"),
+        ("ERGAOMNES_FORWARDED_ALLOW_IPS", "proxy.example.org"),
+        ("ERGAOMNES_WORKERS", "0"),
+        ("ERGAOMNES_DRAIN_TIME", "0"),
+        ("ERGAOMNES_NOTICE_TIME", "-1"),
+        ("ERGAOMNES_QUICK_TIME", "0"),
     ],
 )
 def test_a_value_that_does_not_fit_names_its_setting(name: str, value: str) -> None:
     with pytest.raises(BadSetting, match=name):
         Settings.from_environment({name: value})
+
+
+def test_the_settings_of_a_proxy_are_taken() -> None:
+    made = Settings.from_environment(
+        {
+            "ERGAOMNES_PUBLIC_URL": "https://[2001:db8::1]:8443",
+            "ERGAOMNES_FORWARDED_ALLOW_IPS": "127.0.0.1, 10.0.0.0/8,2001:db8::/32",
+            "ERGAOMNES_LOG_FORMAT": "text",
+        }
+    )
+    assert made.public_url == "https://[2001:db8::1]:8443"
+    assert Settings.from_environment({"ERGAOMNES_FORWARDED_ALLOW_IPS": "*"})
 
 
 def test_settings_cannot_be_changed_after_they_are_made() -> None:

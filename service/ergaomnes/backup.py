@@ -34,6 +34,7 @@ import zstandard
 from ergaomnes import __version__
 from ergaomnes.build import PUBLISHED, in_use
 from ergaomnes.errors import BadBackup, NoSuchFile, RestoreUnfinished, StateExists, StateInUse
+from ergaomnes.locks import sync
 from ergaomnes.settings import Settings
 
 FORM = 1
@@ -117,7 +118,7 @@ def check_finished(settings: Settings) -> None:
 def _swap(root: Path, fresh: Path) -> None:
     mark = root / _UNFINISHED
     mark.touch()
-    _sync(root)
+    sync(root)
     now = datetime.datetime.now(datetime.UTC)
     aside = root / f"{_ASIDE}{now:%Y%m%dT%H%M%S.%f}"
     pointer = root / _POINTER
@@ -133,10 +134,10 @@ def _swap(root: Path, fresh: Path) -> None:
     if (fresh / _POINTER).exists():
         pointer.parent.mkdir(exist_ok=True)
         (fresh / _POINTER).replace(pointer)
-        _sync(pointer.parent)
-    _sync(root)
+        sync(pointer.parent)
+    sync(root)
     mark.unlink()
-    _sync(root)
+    sync(root)
 
 
 def _write(stream: BinaryIO, name: str, root: Path, files: Sequence[Path], published: str) -> int:
@@ -252,12 +253,3 @@ def _unpacking(stream: BinaryIO) -> Iterator[BinaryIO]:
     else:
         with gzip.GzipFile(fileobj=stream) as packed:
             yield cast(BinaryIO, packed)
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
