@@ -163,7 +163,8 @@ def build_upon(
                 return found
             temporary = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=stores))
             stood = set(_lines_of(base.dump))
-            stands = {line for line in stood if not line.endswith(_ends_about(files))}
+            ends = _ends_about(files)
+            stands = {line for line in stood if not line.endswith(ends)}
             stands = (stands - difference.removed) | difference.added
             said = {line.rpartition(" <")[0] for line in stands}
             about = (

@@ -9,12 +9,21 @@ does so for the text as written and for the text with its codepoint escapes deco
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, cast
 
-from ergaomnes.errors import MissingQuery, QueryRefused, QuerySyntax, QueryTooDeep, QueryTooLong
+from ergaomnes.errors import (
+    BadRequest,
+    GraphClosed,
+    MissingQuery,
+    QueryRefused,
+    QuerySyntax,
+    QueryTooDeep,
+    QueryTooLong,
+    UpdateRefused,
+)
 
 Kind = Literal["iri", "prefixed", "blank", "variable", "string", "language", "word", "symbol"]
 _Piece = tuple[Kind, str, int]
@@ -26,6 +35,7 @@ _FORMS: dict[str, Form] = {
     "CONSTRUCT": "CONSTRUCT",
     "DESCRIBE": "DESCRIBE",
 }
+_TEMPLATES = ("INSERT", "DELETE")
 _UPDATES = ("INSERT", "DELETE", "LOAD", "CLEAR", "DROP", "CREATE", "ADD", "MOVE", "COPY", "WITH")
 
 # https://www.w3.org/TR/sparql11-query/#rPN_CHARS_BASE and what follows it
@@ -66,7 +76,8 @@ _STRINGS = tuple(
 _SYMBOLS = "{}()[].,;*/+-!|&=^<>~?$@"
 _OPENING, _CLOSING = frozenset("{(["), frozenset("})]")
 
-_KEYWORD = re.compile("service", re.IGNORECASE)
+_SERVICE = re.compile("service", re.IGNORECASE)
+_SERVICE_OR_LOAD = re.compile("service|load", re.IGNORECASE)
 # An IRI that every reader takes for one: absolute, and without a character that could end anything.
 _PLAIN_IRI = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:"
@@ -153,6 +164,92 @@ def guarded(
     return Guarded(text, form, plain, named)
 
 
+def guarded_update(
+    text: str,
+    *,
+    length_limit: int = 50_000,
+    depth_limit: int = 100,
+    default_graphs: Sequence[str] = (),
+    named_graphs: Sequence[str] = (),
+    given: bool = False,
+) -> str:
+    """Let an update pass, or raise what is wrong with it; give it with its dataset written out.
+
+    Where an operation names no dataset its WHERE is asked of these graphs, which the request has
+    `given` or which are all that there are: then the default graph is their union. Nothing is
+    written to the default graph, so that each template has to name one.
+    """
+    if len(text) > length_limit:
+        raise QueryTooLong(len(text), length_limit)
+    if not text.strip(" \t\r\n"):
+        raise MissingQuery
+    _check_characters(text)
+    for reading in {text, _decoded(text)}:
+        if _calls_out(reading, _SERVICE_OR_LOAD):
+            raise UpdateRefused("SERVICE and LOAD ask another server, and this one asks none.")
+    read = _read(text)
+    last = read[-1][2] + len(read[-1][1]) if read else 0
+    if _COMMENT.sub("", text[last:]).strip(" \t\r\n"):
+        raise QuerySyntax(f"it cannot be read from character {last + 1} on")
+    depth = _depth(read)
+    if depth > depth_limit:
+        raise QueryTooDeep(depth, depth_limit)
+    using = "".join(
+        [
+            *(f"USING <{graph}> " for graph in default_graphs),
+            *(f"USING NAMED <{graph}> " for graph in named_graphs),
+        ]
+    )
+    parts, end = [], 0
+    for place in _wheres(read, given=given):
+        parts += [text[end:place], using]
+        end = place
+    return "".join([*parts, text[end:]])
+
+
+def _wheres(read: list[_Piece], *, given: bool) -> Iterator[int]:
+    """Give the places of each WHERE whose operation names no dataset."""
+    depth, before, of_its_own, template, after_graph = 0, "", False, "", False
+    for kind, piece, start in read:
+        word = piece.upper() if kind == "word" else ""
+        if depth == 0:
+            if piece == ";" and kind == "symbol":
+                of_its_own = False
+            elif word in ("WITH", "USING"):
+                if given:
+                    raise BadRequest(
+                        f"The update says {word}, and the request names graphs to ask too.",
+                        remedy="Name them in one place only.",
+                    )
+                of_its_own = True
+            elif word == "DEFAULT":
+                raise GraphClosed("", "graph/data/")
+            elif word == "WHERE" and before != "DELETE" and not of_its_own:
+                yield start
+            template = _template(word, before, template)
+        elif (
+            depth == 1
+            and (template == "DATA" or (template and not of_its_own))
+            # All that may stand here is GRAPH, its name, its braces and full stops.
+            and not (word == "GRAPH" or after_graph or piece in "{}.")
+        ):
+            raise GraphClosed("", "graph/data/")
+        if kind == "symbol" and piece in _OPENING:
+            depth += 1
+        elif kind == "symbol" and piece in _CLOSING:
+            depth = max(depth - 1, 0)
+        after_graph, before = word == "GRAPH", word
+
+
+def _template(word: str, before: str, template: str) -> str:
+    """Give what the next braces are: a template that WITH may speak of, or one of its own."""
+    if word in _TEMPLATES:
+        return word
+    if word in ("DATA", "WHERE") and before in _TEMPLATES:
+        return "DATA"
+    return "" if word == "WHERE" else template
+
+
 def own_graph(iri: str, graphs: str) -> str:
     """Give back the IRI of a graph of ours, or refuse it."""
     if not iri.startswith(graphs):
@@ -205,9 +302,9 @@ def _decoded(text: str) -> str:
     return _ANY_CODEPOINT.sub(character, text) if "\\" in text else text
 
 
-def _calls_out(text: str) -> bool:
-    """Say whether some reading of the text meets the keyword SERVICE."""
-    if (text.isascii() and "service" not in text.lower()) or not _KEYWORD.search(text):
+def _calls_out(text: str, keyword: re.Pattern[str] = _SERVICE) -> bool:
+    """Say whether some reading of the text meets the keyword SERVICE, or the one that is given."""
+    if not keyword.search(text):
         return False
     namespaces = _namespaces(text)
     seen: set[tuple[int, bool]] = set()
@@ -224,7 +321,7 @@ def _calls_out(text: str) -> bool:
             continue
         if text[position] == "/" and after_slash:
             continue  # Outside IRIs, strings and comments no two slashes meet: not a reading.
-        ends = _ends(text, position, namespaces)
+        ends = _ends(text, position, namespaces, keyword)
         if ends is None:
             return True
         waiting += [(end, text[position] == "/") for end in ends]
@@ -242,7 +339,9 @@ def _namespaces(text: str) -> dict[str, list[str]]:
     return namespaces
 
 
-def _ends(text: str, position: int, namespaces: dict[str, list[str]]) -> list[int] | None:
+def _ends(
+    text: str, position: int, namespaces: dict[str, list[str]], keyword: re.Pattern[str]
+) -> list[int] | None:
     """Give where the tokens that may begin here end; None when one may be the keyword."""
     first = text[position]
     if first in "'\"":
@@ -250,30 +349,34 @@ def _ends(text: str, position: int, namespaces: dict[str, list[str]]) -> list[in
     for terminal in (_VARIABLE, _LANGUAGE, _BLANK):
         if found := terminal.match(text, position):
             # A full stop may end a label or be part of it; readers differ.
-            hides = terminal is _BLANK and "." in found[0] and _KEYWORD.search(found[0])
+            hides = terminal is _BLANK and "." in found[0] and keyword.search(found[0])
             return None if hides else [found.end()]
-    return (_ends_of_iri if first == "<" else _ends_of_name)(text, position, namespaces)
+    return (_ends_of_iri if first == "<" else _ends_of_name)(text, position, namespaces, keyword)
 
 
-def _ends_of_iri(text: str, position: int, _: dict[str, list[str]]) -> list[int] | None:
+def _ends_of_iri(
+    text: str, position: int, _: dict[str, list[str]], keyword: re.Pattern[str]
+) -> list[int] | None:
     ends = [position + 1]  # as the operator
     if iri := _IRI.match(text, position):
-        if _KEYWORD.search(iri[1]) and not _PLAIN_IRI.match(iri[1]):
+        if keyword.search(iri[1]) and not _PLAIN_IRI.match(iri[1]):
             return None
         ends.append(iri.end())
     return ends
 
 
-def _ends_of_name(text: str, position: int, namespaces: dict[str, list[str]]) -> list[int] | None:
+def _ends_of_name(
+    text: str, position: int, namespaces: dict[str, list[str]], keyword: re.Pattern[str]
+) -> list[int] | None:
     ends = []
     prefixed = _PREFIXED.match(text, position)
     if prefixed and (prefixed[1] or "") in namespaces:
         local = prefixed[2] or ""
-        if _KEYWORD.search(local) and not _safe(local, namespaces[prefixed[1] or ""]):
+        if keyword.search(local) and not _safe(local, namespaces[prefixed[1] or ""]):
             return None
         ends.append(prefixed.end())
     if word := _WORD.match(text, position):
-        if _KEYWORD.search(word[0]):
+        if keyword.search(word[0]):
             return None
         ends.append(word.end())
     elif text[position] in _SYMBOLS:

@@ -13,8 +13,8 @@ stand in it.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ergaomnes.engine import Iri, Literal, Term, Triples
@@ -57,6 +57,13 @@ class Change:
     def written(self) -> bytes:
         """Write the record: the same change, the same bytes."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1).encode() + b"\n"
+
+    @classmethod
+    def read(cls, content: bytes) -> "Change":
+        """Read what was written; whatever else is raised, it was something else."""
+        said = json.loads(content)
+        added, removed = tuple(said.pop("added")), tuple(said.pop("removed"))
+        return cls(**said, added=added, removed=removed)
 
     @property
     def sha256(self) -> str:
@@ -165,15 +172,11 @@ def _read(file: Path) -> Change:
     """Read one record; what it holds has to be exactly what is written of it."""
     try:
         content = file.read_bytes()
-        said = json.loads(content)
-        if not isinstance(said, Mapping) or set(said) != {one.name for one in fields(Change)}:
-            raise LedgerBroken(file.name, "it is no record of a change")
-        lines = {name: tuple(said[name]) for name in ("added", "removed")}
-        change = Change(**{**said, **lines})
+        change = Change.read(content)
         written = change.written()
     except OSError as error:
         raise LedgerBroken(file.name, error.strerror or "it cannot be read") from None
-    except (ValueError, TypeError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise LedgerBroken(file.name, "it is no record of a change") from None
     if written != content:
         raise LedgerBroken(file.name, "it is not as it was written")

@@ -139,6 +139,10 @@ class Settings:
         default=2_000_000,
         metadata={"about": "bytes a submitted file may have", "least": 1},
     )
+    change_limit: int = field(
+        default=20_000,
+        metadata={"about": "facts a curator's change may add and remove", "least": 1},
+    )
     endpoint_timeout: float = field(
         default=30.0,
         metadata={"about": "seconds another SPARQL endpoint may take to answer", "above": 0.0},

@@ -1,0 +1,394 @@
+"""The process that works out a change: what it adds and removes, whether it may, what follows.
+
+`curation.py` starts it for one change, and it ends with that. What a curator sent is read and
+evaluated in a fork of its own, without any way out and with limits; the rest is done here: the
+graph as it would be is judged, the rules run where it differs, and the new store is made. Nothing
+counts until the other side has written the record.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+
+from ergaomnes import media
+from ergaomnes.background import Background
+from ergaomnes.build import Built, Difference, build_upon, current
+from ergaomnes.errors import (
+    BadRequest,
+    ChangeCrashed,
+    ChangeRejected,
+    ChangeTimeout,
+    ChangeTooLarge,
+    ChangeUndone,
+    ErgaOmnesError,
+    GraphClosed,
+    QuerySyntax,
+    SubmissionSyntax,
+    UnknownGraph,
+    rebuilt,
+    told,
+)
+from ergaomnes.guard import guarded_update
+from ergaomnes.judgement import Judgement, Located
+from ergaomnes.ledger import Change, graph_of, read_ledger
+from ergaomnes.reader import close_the_ways_out, frame, read_frame
+from ergaomnes.report import Finding, Report, Severity
+from ergaomnes.settings import Settings
+from ergaomnes.shapes import Shapes
+from ergaomnes.shipped import Shipped
+from ergaomnes.submission import format_named
+from ergaomnes.terms import Prefixes, read_prefixes
+
+_OPEN = "graph:data/"
+_FORMATS = {
+    media.TURTLE: ox.RdfFormat.TURTLE,
+    media.TRIG: ox.RdfFormat.TRIG,
+    media.N_TRIPLES: ox.RdfFormat.N_TRIPLES,
+    media.N_QUADS: ox.RdfFormat.N_QUADS,
+    media.JSON_LD: ox.RdfFormat.JSON_LD,
+    media.RDF_XML: ox.RdfFormat.RDF_XML,
+}
+_DOCUMENT_TYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
+_WHERE_AT = re.compile(r"^Parser error (?:at|between) line[^:]*: |\s*\(line \d+\)$")
+
+Lines = frozenset[str]
+
+
+class Revision:
+    """The graph as it stands, to be changed once."""
+
+    def __init__(self, settings: Settings, base: Built, files: Shipped) -> None:
+        self.settings = settings
+        self.base = base
+        self.files = files
+        self.prefixes = read_prefixes(files.prefixes)
+        self.background = Background(base.dump, files, self.prefixes)
+        self.store = self.background.store
+
+    def made(self, asked: Mapping[str, Any], body: bytes) -> Change | None:
+        """Work out a change and make its store; nothing when all stays as it is."""
+        added, removed = self.difference(asked, body)
+        if not added and not removed:
+            return None
+        self.check(added | removed)
+        plus, minus = _quads(added), _quads(removed)
+        following = self.background.revise(plus, minus)
+        report = self.judged(plus, minus, following.new, following.gone)
+        ledger = read_ledger(self.settings)
+        change = Change(
+            number=len(ledger.changes) + 1,
+            time=asked["time"],
+            author=asked["author"],
+            token=asked["token"],
+            reason=asked["reason"],
+            source=asked["source"],
+            base=self.base.key,
+            report=hashlib.sha256(json.dumps(report, sort_keys=True).encode()).hexdigest(),
+            warnings=_count(report, "warning"),
+            undoes=asked.get("undo"),
+            added=tuple(sorted(added)),
+            removed=tuple(sorted(removed)),
+            previous=ledger.head,
+        )
+        build_upon(
+            self.settings,
+            self.base,
+            changes=ledger.with_(change),
+            difference=Difference(
+                added=added | _lines(following.new),
+                removed=removed | _lines(following.gone),
+                rules=following.rules,
+                stated=len(added) - len(removed),
+                derived=len(following.new) - len(following.gone),
+            ),
+            answered=self._whole,
+            files=self.files,
+        )
+        return change
+
+    def difference(self, asked: Mapping[str, Any], body: bytes) -> tuple[Lines, Lines]:
+        """Find what is added and what is removed, in a process that may die of it."""
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if not pid:
+            ours.close()
+            with contextlib.suppress(BaseException):
+                self._evaluate(asked, body, theirs)
+            os._exit(0)
+        theirs.close()
+        try:
+            head, lines = self._heard(ours)
+        finally:
+            ours.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        if "raised" in head:
+            raise rebuilt(head)
+        found = lines.decode().split("\n")[:-1]
+        return frozenset(found[: head["added"]]), frozenset(found[head["added"] :])
+
+    def _heard(self, ours: socket.socket) -> tuple[dict[str, Any], bytes]:
+        ready, _, _ = select.select([ours], [], [], self.settings.time_limit)
+        if not ready:
+            raise ChangeTimeout(self.settings.time_limit)
+        try:
+            return read_frame(ours.makefile("rb"))
+        except (EOFError, OSError):
+            raise ChangeCrashed(self.settings.memory_limit) from None
+
+    def _evaluate(self, asked: Mapping[str, Any], body: bytes, teller: socket.socket) -> None:
+        """Tell the difference; this is the fork, and all of it may go wrong."""
+        self._show_shapes()
+        before = _dumped(self.store)
+        seconds = math.ceil(time.process_time() + self.settings.time_limit)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # should nobody be left to kill
+        close_the_ways_out(self.settings.memory_limit)
+        try:
+            added, removed = Evaluation(self, asked).difference(before, body)
+        except ErgaOmnesError as error:
+            teller.sendall(frame(told(error)))
+            return
+        lines = b"".join(line + b"\n" for line in (*added, *removed))
+        teller.sendall(frame({"added": len(added)}, lines))
+
+    def _show_shapes(self) -> None:
+        """Put back what the background leaves out: whoever asks may ask of it."""
+        shapes = f" <{self.prefixes.iri('graph:ontology/shapes/')}".encode()
+        lines = self.base.dump.read_bytes().split(b"\n")
+        found = b"\n".join(line for line in lines if shapes in line)
+        self.store.bulk_load(found, format=ox.RdfFormat.N_QUADS)
+
+    def _whole(self) -> ox.Store:
+        self._show_shapes()
+        return self.store
+
+    def check(self, lines: Iterable[str]) -> None:
+        """Refuse what nobody writes by hand."""
+        found = list(lines)
+        if len(found) > self.settings.change_limit:
+            raise ChangeTooLarge(len(found), self.settings.change_limit)
+        open_graphs = self.prefixes.iri(_OPEN)
+        for graph in sorted({graph_of(line) for line in found}):
+            if not graph.startswith(open_graphs) or graph == open_graphs:
+                raise GraphClosed(graph, open_graphs)
+        for quad in _quads(found):
+            if isinstance(quad.object, ox.Triple) or isinstance(quad.subject, ox.Triple):
+                raise BadRequest("Triple terms (RDF 1.2) are not used here.")
+            if ox.BlankNode in (type(quad.subject), type(quad.object)):
+                raise BadRequest(
+                    "The change holds blank nodes, which nobody can cite or change again.",
+                    remedy="Give each thing a name.",
+                )
+
+    def judged(
+        self,
+        added: frozenset[ox.Quad],
+        removed: frozenset[ox.Quad],
+        new: frozenset[ox.Quad],
+        gone: frozenset[ox.Quad],
+    ) -> dict[str, object]:
+        """Judge the graph as it would be where it differs; raise what is wrong that was not."""
+        shapes = Shapes.read(self.files, self.prefixes)
+        mentioned = {
+            term.value
+            for quad in (*added, *removed)
+            for term in (quad.predicate, quad.object)
+            if isinstance(term, ox.NamedNode)
+        }
+        own = {name for name in mentioned if not self.background.describes(name)}
+        own |= _subjects((*added, *removed, *new, *gone))
+        own |= self.background.read_from(_subjects((*removed, *gone)))
+        report = self._report(shapes, own)
+        if not report.conforms:
+            # What was wrong before is no fault of the change.
+            self.background.put({*removed, *gone}, {*added, *new})
+            known = {_sameness(one) for one in self._report(shapes, own).findings}
+            self.background.put({*added, *new}, {*removed, *gone})
+            report = Report(tuple(o for o in report.findings if _sameness(o) not in known))
+        said = _json(report, self.prefixes)
+        if not report.conforms:
+            raise ChangeRejected(report.count(Severity.VIOLATION), said)
+        return said
+
+    def _report(self, shapes: Shapes, names: set[str]) -> Report:
+        whole = shapes.judge(self.background.slice(names))
+        found = Report(tuple(one for one in whole.findings if str(one.focus) in names))
+        data = self.prefixes.iri("graph:data/")
+        narrower = self.prefixes.iri("rdfs:subClassOf")
+        written = {
+            quad.triple
+            for name in names
+            for quad in self.store.quads_for_pattern(ox.NamedNode(name), None, None)
+            if isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value.startswith(data)
+        }
+        axioms = {f for f in self.background.structure if f.predicate.value == narrower}
+        return found + shapes.judge_written(written | axioms)
+
+
+class Evaluation:
+    """One request of a curator, evaluated on a store that is thrown away afterwards."""
+
+    def __init__(self, revision: Revision, asked: Mapping[str, Any]) -> None:
+        self.store = revision.store
+        self.settings = revision.settings
+        self.open_graphs = revision.prefixes.iri(_OPEN)
+        self.asked = asked
+
+    def difference(
+        self, before: set[bytes], body: bytes
+    ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """Do what is asked, and give the lines that are there now and were not, and those gone."""
+        getattr(self, f"_{self.asked['kind']}")(body)
+        after = _dumped(self.store)
+        added, removed = after - before, before - after
+        if len(added) + len(removed) > self.settings.change_limit:
+            raise ChangeTooLarge(len(added) + len(removed), self.settings.change_limit)
+        return tuple(added), tuple(removed)
+
+    def _update(self, body: bytes) -> None:
+        graphs = [
+            graph.value for graph in self.store.named_graphs() if isinstance(graph, ox.NamedNode)
+        ]
+        default, named = self.asked["default"], self.asked["named"]
+        given = bool(default or named)
+        text = guarded_update(
+            body.decode(),
+            length_limit=self.settings.submission_limit,
+            depth_limit=self.settings.depth_limit,
+            default_graphs=default if given else sorted(graphs),
+            named_graphs=named if given else sorted(graphs),
+            given=given,
+        )
+        try:
+            self.store.update(text)
+        except SyntaxError as error:
+            raise QuerySyntax(str(error.msg)) from None
+        except MemoryError:
+            raise ChangeCrashed(self.settings.memory_limit) from None
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BadRequest(f"The update cannot be carried out: {error}") from None
+
+    def _put(self, body: bytes) -> None:
+        graph = self._graph()
+        found = self._read(body, graph)
+        self.store.remove_graph(graph)
+        self.store.extend(found)
+
+    def _post(self, body: bytes) -> None:
+        self.store.extend(self._read(body, self._graph()))
+
+    def _delete(self, _: bytes) -> None:
+        graph = self._graph()
+        if next(self.store.quads_for_pattern(None, None, None, graph), None) is None:
+            raise UnknownGraph(graph.value)
+        self.store.remove_graph(graph)
+
+    def _undo(self, body: bytes) -> None:
+        change = json.loads(body)
+        taken, given = ([*_quads(change[name])] for name in ("added", "removed"))
+        changed = [quad for quad in taken if quad not in self.store]
+        changed += [quad for quad in given if quad in self.store]
+        if changed:
+            raise ChangeUndone(change["number"], len(changed))
+        for quad in taken:
+            self.store.remove(quad)
+        self.store.extend(given)
+
+    def _graph(self) -> ox.NamedNode:
+        name = self.asked["graph"]
+        if not name.startswith(self.open_graphs) or name == self.open_graphs:
+            raise GraphClosed(name, self.open_graphs)
+        try:
+            return ox.NamedNode(name)
+        except ValueError:
+            raise BadRequest(f"“{name[:100]}” is not the IRI of a graph.") from None
+
+    def _read(self, body: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
+        kind = format_named(self.asked["media_type"])
+        if kind == media.RDF_XML and _DOCUMENT_TYPE.search(body):
+            why = "a document type declaration is not read: write names in full"
+            raise SubmissionSyntax("body", None, None, why)
+        try:
+            found = list(ox.parse(body, format=_FORMATS[kind], base_iri=graph.value))
+        except SyntaxError as error:
+            why = _WHERE_AT.sub("", str(error.msg)).strip()
+            raise SubmissionSyntax("body", error.lineno, error.offset, why) from None
+        except ValueError as error:
+            raise SubmissionSyntax("body", None, None, str(error)) from None
+        for quad in found:
+            if quad.graph_name not in (graph, ox.DefaultGraph()):
+                raise BadRequest(f"The body names {quad.graph_name}, and not only <{graph.value}>.")
+        return [ox.Quad(q.subject, q.predicate, q.object, graph) for q in found]
+
+
+def _json(report: Report, prefixes: Prefixes) -> dict[str, object]:
+    located = tuple(Located(one, "graph", None) for one in report.findings)
+    return Judgement(report, located).as_json(prefixes, "en")
+
+
+def _count(report: Mapping[str, object], severity: str) -> int:
+    counts = report["counts"]
+    assert isinstance(counts, Mapping)  # noqa: S101 - as it was written above
+    return int(counts[severity])
+
+
+def _sameness(finding: Finding) -> tuple[str, ...]:
+    return (finding.shape, str(finding.focus), *finding.path, str(finding.value))
+
+
+def _dumped(store: ox.Store) -> set[bytes]:
+    text = store.dump(format=ox.RdfFormat.N_QUADS) or b""
+    return set(text.split(b"\n"))
+
+
+def _subjects(quads: Iterable[ox.Quad]) -> set[str]:
+    return {quad.subject.value for quad in quads if isinstance(quad.subject, ox.NamedNode)}
+
+
+def _quads(lines: Iterable[str]) -> frozenset[ox.Quad]:
+    return frozenset(ox.parse("\n".join(lines), format=ox.RdfFormat.N_QUADS))
+
+
+def _lines(quads: Iterable[ox.Quad]) -> Lines:
+    text = ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""
+    return frozenset(text.decode().split("\n")[:-1])
+
+
+def main(data_dir: str, root: str) -> None:
+    """Work out the change that comes over the standard input, and tell what came of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    out = sys.stdout.buffer
+    asked, body = read_frame(sys.stdin.buffer)
+    limits = {name: asked["limits"][name] for name in asked["limits"]}
+    settings = Settings(data_dir=Path(data_dir), **limits)
+    files = Shipped(Path(root))
+    try:
+        base = current(settings, files)
+        change = Revision(settings, base, files).made(asked, body)
+        said: dict[str, Any] = {"change": None}
+        if change is not None:
+            said = {"change": change.number}
+            body = change.written()
+    except ErgaOmnesError as error:
+        said = told(error)
+    out.write(frame(said, body))
+    out.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
