@@ -1,6 +1,7 @@
 """The state of a service goes into one file and comes back, or nothing is touched."""
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
@@ -18,6 +19,7 @@ from ergaomnes.settings import Settings
 from ergaomnes.shipped import Shipped
 
 KEY = "abc123"
+_LINKED = ("tokens.json", "records/000001.json")
 
 
 @pytest.fixture
@@ -157,6 +159,14 @@ def linked(members: dict[str, tarfile.TarInfo], texts: dict[str, bytes]) -> None
     texts["state/link"] = b""
 
 
+def linked_and_listed(members: dict[str, tarfile.TarInfo], texts: dict[str, bytes]) -> None:
+    link = members["state/tokens.json"]
+    link.type, link.linkname = tarfile.SYMTYPE, "records/000001.json"
+    sums = [hashlib.sha256(texts[f"state/{name}"]).hexdigest().encode() for name in _LINKED]
+    texts["SHA256SUMS"] = texts["SHA256SUMS"].replace(*sums)
+    texts["state/tokens.json"] = b""
+
+
 def newer(members: dict[str, tarfile.TarInfo], texts: dict[str, bytes]) -> None:
     about = json.loads(texts["backup.json"]) | {"form": backup.FORM + 1}
     texts["backup.json"] = json.dumps(about).encode()
@@ -164,7 +174,7 @@ def newer(members: dict[str, tarfile.TarInfo], texts: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize(
     "edit",
-    [changed, unlisted, left_out, climbing, absolute, linked, newer],
+    [changed, unlisted, left_out, climbing, absolute, linked, linked_and_listed, newer],
     ids=lambda e: e.__name__,
 )
 def test_a_backup_that_was_tampered_with_changes_nothing(
