@@ -44,10 +44,13 @@ class Routes:
 
     def __init__(self, patterns: Iterable[str]) -> None:
         self._names = tuple(dict.fromkeys(patterns))
+        self._plain = frozenset(name for name in self._names if "{" not in name)
         self._any = re.compile("|".join(f"({_expression(name)})" for name in self._names))
 
     def named(self, path: str) -> str:
         """Give the pattern of a path; `other` where there is none."""
+        if path in self._plain:
+            return path
         found = self._any.fullmatch(path)
         return self._names[found.lastindex - 1] if found and found.lastindex else "other"
 
