@@ -26,6 +26,7 @@ from ergaomnes import __version__, media, problems
 from ergaomnes.cache import App, Cache, Receive, Scope, Send, Shelf
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.compression import Compression
+from ergaomnes.curation import Curation
 from ergaomnes.endpoint import Endpoint
 from ergaomnes.errors import ErgaOmnesError, OurFault
 from ergaomnes.generations import Begun, Watch, begin
@@ -33,7 +34,16 @@ from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
-from ergaomnes.routes import descriptions, graphs, health, questions, sparql, things, validation
+from ergaomnes.routes import (
+    descriptions,
+    graphs,
+    health,
+    questions,
+    sparql,
+    things,
+    updates,
+    validation,
+)
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
@@ -90,7 +100,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, sparql.Door(known, endpoint)))
+    desk = updates.Desk(None if settings.dump else Curation(settings), readers)
+    door = sparql.Door(known, endpoint, desk.updated)
+    made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, door))
     made.add_middleware(Compression)
     made.add_middleware(Cache, readers=readers, shelf=shelf)
     made.add_exception_handler(ErgaOmnesError, _problem)
@@ -100,7 +112,16 @@ def create_app(
     in_thread = _runner(readers)
     doors = things.Doors(Things(readers, catalogue))
     made.include_router(health.router(readers, tally, condition))
-    made.include_router(graphs.router(known, prefixes()["graph"], doors.graph))
+    made.include_router(
+        graphs.router(
+            known,
+            prefixes()["graph"],
+            doors.graph,
+            writer=desk.written,
+            is_written=settings.dump is None,
+        )
+    )
+    made.include_router(updates.router(desk))
     made.include_router(descriptions.router(endpoint))
     made.include_router(questions.router(known, catalogue, in_thread))
     made.include_router(validation.router(judges))
@@ -223,6 +244,7 @@ def _add_landing(made: FastAPI) -> None:
         "/dump.nq": "every fact as N-Quads",
         "/questions": "the questions that can be asked, with their parameters",
         "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
+        "/update": "POST a SPARQL update; /changes lists what was changed: for curators",
         "/validate": "POST facts and hear what the shapes say of them",
         "/health": "whether the service lives; /ready: whether it takes requests",
         "/metrics": "counts and gauges for Prometheus",

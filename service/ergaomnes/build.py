@@ -203,7 +203,7 @@ def build_upon(
 
 def publish(settings: Settings, built: Built) -> None:
     """Make a finished store the one that services read; they notice by themselves."""
-    stores, record = _stores(settings), settings.data_dir / "generations" / f"{built.key}.json"
+    stores, record = _stores(settings), settings.data_dir / ledger.GENERATIONS / f"{built.key}.json"
     try:
         if not record.exists():
             record.parent.mkdir(exist_ok=True)

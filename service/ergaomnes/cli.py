@@ -34,12 +34,14 @@ COMMANDS = {
     "ask": Command(ASK, "Ask a question as at any day, and get a sourced answer."),
     "questions": Command(ASK, "List the questions that can be asked."),
     "serve": Command(SERVE, "Answer SPARQL and the questions over HTTP."),
+    "token": Command(SERVE, "Make, list and revoke the tokens of those who may write."),
     "backup": Command(SERVE, "Write the state of a service to a file, also while it runs."),
     "restore": Command(SERVE, "Put the state of a service back from a backup."),
     "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
     "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
+    "audit": Command(KEEP, "Check that every recorded change is as it was written."),
     "export": Command(KEEP, "Write a release: every format, with checksums and a description."),
 }
 

@@ -25,6 +25,7 @@ from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import replace
 
 FOLDER, LOCK = "ledger", ".lock"
+GENERATIONS = "generations"
 _ENDING = ".json"
 
 
@@ -108,6 +109,23 @@ class Ledger:
 def read_ledger(settings: Settings) -> Ledger:
     """Read all records, and raise LedgerBroken at the first that is not what was written."""
     return Ledger(tuple(_verified(settings.data_dir / FOLDER)))
+
+
+def audited(settings: Settings) -> Ledger:
+    """Read all records, and compare them with what the generations say that they were made of.
+
+    A chain alone would not show that its last records are missing.
+    """
+    ledger = read_ledger(settings)
+    heads = {0: "", **{change.number: change.sha256 for change in ledger.changes}}
+    for file in sorted((settings.data_dir / GENERATIONS).glob("*.json")):
+        said = json.loads(file.read_bytes())
+        number, head = said.get("changes", 0), said.get("head", "")
+        if heads.get(number) != head:
+            name = f"{number:08}{_ENDING}"
+            why = "it is missing" if number not in heads else "it is not the one that was made"
+            raise LedgerBroken(name, f"{why}: generation {file.stem} was made with it")
+    return ledger
 
 
 def append(settings: Settings, change: Change) -> None:

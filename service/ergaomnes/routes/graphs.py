@@ -1,23 +1,24 @@
 """Graphs read whole: SPARQL 1.1 Graph Store Protocol, https://www.w3.org/TR/sparql11-http-rdf-update/.
 
 `/graph/NAME` is a graph by its own address, `/store?graph=IRI` by its name, and `/store?default`
-the union of all. Nothing is written: facts change through contributions.
+the union of all. What is written is handed on; whoever has no token is refused there.
 """
 
 import urllib.parse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import APIRouter, Request, Response
 
 from ergaomnes import media
 from ergaomnes.endpoint import STORE
-from ergaomnes.errors import BadRequest, NotWritable, UnknownGraph, near
+from ergaomnes.errors import BadRequest, UnknownGraph, near
 from ergaomnes.known import Known
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 FORMATS = (*media.GRAPHS, *media.DATASETS)
 
 Page = Callable[[Request], Awaitable[Response]]
+Writer = Callable[[Request, str, Sequence[str]], Awaitable[Response]]
 
 _WRITES = ["PUT", "POST", "DELETE", "PATCH"]
 _KEEP = "public, max-age=60"
@@ -25,8 +26,13 @@ _ALL = "CONSTRUCT { ?subject ?property ?value } WHERE { ?subject ?property ?valu
 _NAMES = {"graph", "default", "format"}
 
 
-def router(known: Known, graphs: str, page: Page | None = None) -> APIRouter:
-    """Make the routes; `page` answers who would rather read, and what is no graph."""
+def router(
+    known: Known, graphs: str, page: Page | None = None, *, writer: Writer, is_written: bool
+) -> APIRouter:
+    """Make the routes; `page` answers who would rather read, and what is no graph.
+
+    `writer` takes what is written to a graph: the name of the default graph is empty.
+    """
     made = APIRouter()
 
     @made.head("/graph/{name:path}", include_in_schema=False)
@@ -35,7 +41,7 @@ def router(known: Known, graphs: str, page: Page | None = None) -> APIRouter:
         accept, given = request.headers.get("accept"), request.query_params.get("format")
         offered = (*FORMATS, media.HTML) if page else FORMATS
         written_as, media_type = media.wanted(accept, given, offered)
-        graph = graphs + urllib.parse.quote(name, safe="/-._~")
+        graph = named(name)
         if page and (written_as is media.HTML or graph not in await known.graphs()):
             return await page(request)
         return await whole(graph, written_as, media_type)
@@ -49,14 +55,21 @@ def router(known: Known, graphs: str, page: Page | None = None) -> APIRouter:
         return await whole(wanted, written_as, media_type)
 
     @made.api_route("/graph/{name:path}", methods=_WRITES, include_in_schema=False)
+    async def written(request: Request, name: str) -> Response:
+        return await writer(request, named(name), METHODS)
+
     @made.api_route(STORE, methods=_WRITES, include_in_schema=False)
-    async def written(request: Request) -> Response:
-        raise NotWritable(request.method, METHODS)
+    async def written_by_name(request: Request) -> Response:
+        return await writer(request, _wanted(request) if is_written else "", METHODS)
 
     @made.options("/graph/{name:path}", include_in_schema=False)
     @made.options(STORE, include_in_schema=False)
     async def options() -> Response:
-        return Response(status_code=204, headers={"Allow": ", ".join(METHODS)})
+        allowed = (*METHODS, *(one for one in _WRITES if is_written and one != "PATCH"))
+        return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
+
+    def named(name: str) -> str:
+        return graphs + urllib.parse.quote(name, safe="/-._~")
 
     async def whole(graph: str, written_as: media.Format, media_type: str) -> Response:
         """Send a graph, or the union of all for the empty name."""

@@ -47,6 +47,7 @@ SYNONYMS = {"output": "format", "results": "format"}
 _GRAPHS = (*media.GRAPHS, *media.DATASETS)
 _DESCRIPTIONS = (*_GRAPHS, media.HTML)
 _MOST_FIELDS = 1000
+_UPDATE_FIELD = re.compile(rb"(?:^|&)update=")
 # An answer in which nothing was found, in each of the formats.
 _EMPTY = re.compile(
     rb'.*(?:"bindings":\[\]|"boolean":false|<results ?/>|<results></results>|<boolean>false)'
@@ -61,12 +62,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Pairs = list[tuple[str, str]]
 Answer = tuple[int, Fields, bytes]
+Updated = Callable[[Scope, Receive], Awaitable[Callable[[Scope, Receive, Send], Awaitable[None]]]]
 
 
 class Door:
-    """The address of the endpoint; without a query it describes itself."""
+    """The address of the endpoint; without a query it describes itself.
 
-    def __init__(self, known: Known, endpoint: Endpoint) -> None:
+    An update is handed on to `updated`, which knows who may send one.
+    """
+
+    def __init__(self, known: Known, endpoint: Endpoint, updated: Updated | None = None) -> None:
+        self.updated = updated
         self.readers = known.readers
         self.known = known
         self.endpoint = endpoint
@@ -76,6 +82,14 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever is wrong with it."""
         try:
+            if scope["method"] == "POST" and self.updated is not None:
+                receive, is_update = await _peeked(
+                    scope, receive, self.readers.settings.query_limit
+                )
+                if is_update:
+                    response = await self.updated(scope, receive)
+                    await response(scope, receive, send)
+                    return
             status, fields, body = await self._answered(scope, receive)
         except ErgaOmnesError as error:
             status, fields, body = printed(error)
@@ -226,6 +240,24 @@ def _values(pairs: Pairs) -> dict[str, list[str]]:
         if len(values[name]) > 1:
             raise BadRequest(f"The parameter “{name}” is given more than one value.")
     return values
+
+
+async def _peeked(scope: Scope, receive: Receive, limit: int) -> tuple[Receive, bool]:
+    """Say whether an update is posted; a form that is read for it can be received again."""
+    kind = field(scope, b"content-type").partition(";")[0].strip().lower()
+    if kind == UPDATE:
+        return receive, True
+    if kind != FORM:
+        return receive, False
+    body = await _body(receive, limit)
+    waiting = [body]
+
+    async def again() -> Message:
+        if waiting:
+            return {"type": "http.request", "body": waiting.pop(), "more_body": False}
+        return await receive()
+
+    return again, bool(_UPDATE_FIELD.search(body))
 
 
 async def _posted(scope: Scope, receive: Receive, limit: int) -> Pairs:
