@@ -487,6 +487,20 @@ def test_several_workers_share_a_port_and_count_together(
     assert list(scratch.iterdir()) == []
 
 
+def test_workers_that_cannot_begin_are_not_tried_for_ever(facts: Path, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("ergaomnes")), "serve", "--workers=2"]
+    environment = os.environ | {"ERGAOMNES_DUMP": str(facts), "ERGAOMNES_PORT": str(free_port())}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # it serves now, and its workers are about to begin
+        facts.unlink()
+        told, _ = process.communicate(timeout=SOON)
+    assert process.returncode == 5
+    assert any("facts.nq" in json.loads(line)["message"] for line in told.splitlines())
+
+
 def ready_workers(url: str) -> list[int]:
     try:
         text = httpx.get(f"{url}/metrics", trust_env=False).text

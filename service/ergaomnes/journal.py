@@ -23,7 +23,7 @@ JSON, TEXT, NONE = "json", "text", "none"
 _EVERY = 0.1
 _MOST_LINES = 10_000
 _LONGEST_KEPT = 1 << 11
-_QUERY = re.compile(rb"(?:^|&)query=([^&]*)")
+_QUERY = re.compile(rb"(?:^|&)(?:query|update)=([^&]*)")
 
 
 class Line(NamedTuple):

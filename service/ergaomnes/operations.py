@@ -36,7 +36,7 @@ _MOST_CLIENTS = 4096  # beyond them clients share places, so that many addresses
 _CROWDS = 256
 _LONGEST_QUERY = 1 << 16
 _ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
-_SPARQL = re.compile("/sparql/?")
+_SPARQL = re.compile("/(?:sparql|update)/?")
 
 
 class Routes:

@@ -2,10 +2,12 @@
 
 import functools
 import importlib
+import logging
 import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 from dataclasses import replace
@@ -14,9 +16,11 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from ergaomnes import backup, journal
+from ergaomnes.errors import EXIT_OURS, ErgaOmnesError
 from ergaomnes.generations import begin, first
 from ergaomnes.settings import Settings
 
@@ -109,7 +113,10 @@ def _serve_together(settings: Settings) -> None:
         bound = config.bind_socket()
         with bound:
             _announce(settings)
-            Multiprocess(config, sockets=[bound]).run()
+            together = Multiprocess(config, sockets=[bound])
+            together.run()
+        if any(one.exitcode == STARTUP_FAILURE for one in together.processes):
+            raise typer.Exit(EXIT_OURS)
     finally:
         shutil.rmtree(shared, ignore_errors=True)
 
@@ -117,7 +124,12 @@ def _serve_together(settings: Settings) -> None:
 def _worker(settings: Settings, shared: Path) -> Any:  # noqa: ANN401 - its type is the framework's, and that loads late
     """Make the application of one of several processes."""
     threading.Thread(target=_end_with_parent, args=(shared,), daemon=True).start()
-    begun = begin(settings)
+    try:
+        begun = begin(settings)
+    except ErgaOmnesError as error:
+        # Another one started in its place would fail as well: with this status none is.
+        logging.getLogger("ergaomnes").error("%s", error)
+        sys.exit(STARTUP_FAILURE)
     return importlib.import_module("ergaomnes.app").create_app(settings, begun, shared)
 
 
