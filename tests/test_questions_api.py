@@ -104,6 +104,26 @@ def test_only_the_columns_asked_for_come_in_their_order(client: httpx.Client) ->
     assert "state" in refused.json()["near"]
 
 
+@pytest.mark.parametrize("code", ["RU", "ru", "RUS", "643", "state:rus"])
+def test_a_state_is_also_named_by_its_codes(client: httpx.Client, code: str) -> None:
+    response = client.get(INSPECT, params={"state": code, "day": "2025-10-01"})
+    assert response.json()["asked"] == {"state": "rus", "day": "2025-10-01"}
+    assert "state=rus&" in response.headers["content-location"]
+
+
+def test_several_codes_of_one_state_are_one_state(client: httpx.Client) -> None:
+    where = "/questions/comparison-of-states"
+    said = client.get(where, params={"state": "DE,rus,276,RU", "day": "2020-01-01"}).json()
+    assert said["asked"]["state"] == "deu,rus"
+
+
+@pytest.mark.parametrize("code", ["RX", "999", "*", '"', "a\\b"])
+def test_what_is_no_code_names_no_state(client: httpx.Client, code: str) -> None:
+    response = client.get(INSPECT, params={"state": code})
+    assert response.status_code == 400
+    assert response.json()["name"] == "state"
+
+
 # pages
 
 
@@ -138,6 +158,34 @@ def test_a_page_leads_back_and_says_how_many_rows_there_are(client: httpx.Client
     assert after["offset"] == 25
     assert before["rows"][-1] != said["rows"][0] != after["rows"][0]
     assert before["total"] == said["total"] == after["total"]
+
+
+@pytest.mark.parametrize("offset", ["5", "15", "20"])
+def test_the_pages_before_meet_the_page_and_each_other(client: httpx.Client, offset: str) -> None:
+    whole = client.get(PARTIES, params=ON_A_DAY).json()["rows"]
+    response = client.get(PARTIES, params={**ON_A_DAY, "limit": "10", "offset": offset})
+    found: list[object] = []
+    while "prev" in links_of(response):
+        response = client.get(links_of(response)["prev"])
+        found = [*response.json()["rows"], *found]
+    assert found == whole[: int(offset)]
+
+
+def test_where_an_answer_lies_is_the_address_of_those_very_rows(client: httpx.Client) -> None:
+    manner = {"limit": "10", "offset": "15", "columns": "state", "format": "csv", "bom": "true"}
+    page = client.get(PARTIES, params={**ON_A_DAY, **manner})
+    again = client.get(page.headers["content-location"])
+    assert again.content == page.content
+    assert again.headers["content-location"] == page.headers["content-location"]
+
+
+def test_links_lead_to_the_public_address(built: Built) -> None:
+    public = "https://example.org/law"
+    settings = Settings(dump=built.dump, public_url=public)
+    with served(create_app(settings)) as address:
+        response = httpx.get(f"{address}{PARTIES}?limit=1", timeout=60, trust_env=False)
+    addresses = [*links_of(response).values(), response.headers["content-location"]]
+    assert {one.partition("/questions/")[0] for one in addresses} == {public}
 
 
 def test_behind_the_last_row_there_is_nothing_and_no_next_page(client: httpx.Client) -> None:
@@ -205,6 +253,9 @@ def test_every_question_is_a_path_with_its_parameters(client: httpx.Client) -> N
             assert parameter.about in parameters[parameter.name]["description"]
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         assert list(schema["properties"]["rows"]["items"]["properties"]) == list(question.columns)
+    listed = {one["name"]: one for one in described["paths"]["/questions"]["get"]["parameters"]}
+    tags = {tag for question in CATALOGUE for tag in question.tags}
+    assert listed["tag"]["schema"]["enum"] == sorted(tags)
     ids = [
         operation["operationId"]
         for path in described["paths"].values()

@@ -25,6 +25,7 @@ from ergaomnes.catalogue import (
     as_typed,
     bound,
     described,
+    renamed,
 )
 from ergaomnes.engine import Answer, Blank, Engine, Iri, Literal, Table, Term, Triples, Truth
 from ergaomnes.errors import AnswerUnwritable, BadParameter, NotAcceptable, near
@@ -95,7 +96,10 @@ def ask(
     asked = bound(catalogue[name], given, catalogue.prefixes, today)
     for one in mentions(asked, given, catalogue.prefixes):
         if not engine.query(one.is_known):
-            raise one.unknown(engine.query(one.siblings))
+            meant = one.meant(engine.query(one.coded))
+            if meant is None:
+                raise one.unknown(engine.query(one.siblings))
+            asked = renamed(asked, one.parameter.name, one.iri, meant)
     return Answered(asked, engine.query(asked.text))
 
 
@@ -121,6 +125,22 @@ class Mention:
             f" {{ ?thing <{self.prefixes.iri('skos:prefLabel')}> ?label ."
             f" FILTER(STRSTARTS(STR(?thing), {theirs(Literal(self._stem))})) }}"
         )
+
+    @property
+    def coded(self) -> str:
+        """Give the query for the things of its kind that have what was written as a code."""
+        code = self.iri.value[len(self._stem) :].upper()
+        return (
+            f"SELECT DISTINCT ?thing {{ ?thing <{self.prefixes.iri('skos:notation')}> ?code ."
+            f" FILTER(UCASE(STR(?code)) = {theirs(Literal(code))}"
+            f" && STRSTARTS(STR(?thing), {theirs(Literal(self._stem))})) }}"
+        )
+
+    def meant(self, coded: Answer) -> Iri | None:
+        """Give the one thing that a code stands for, if there is one and no other."""
+        found = coded.column("thing") if isinstance(coded, Table) else ()
+        [only, *others] = found or (None,)
+        return only if isinstance(only, Iri) and not others else None
 
     @property
     def _stem(self) -> str:

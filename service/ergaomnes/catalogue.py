@@ -243,6 +243,13 @@ def bound_text(question: Question, terms: Mapping[str, Term]) -> str:
     return _rebound(question.text, {name: (one,) for name, one in terms.items()})
 
 
+def renamed(asked: Bound, name: str, old: Term, new: Term) -> Bound:
+    """Ask about another thing in the place of one; what is named twice then is asked once."""
+    terms = dict(asked.terms)
+    terms[name] = tuple(dict.fromkeys(new if one == old else one for one in terms[name]))
+    return Bound(asked.question, terms, _rebound(asked.question.text, terms))
+
+
 def as_typed(asked: Bound, prefixes: Prefixes) -> dict[str, str]:
     """Give each parameter's terms as a person would type them."""
     return {

@@ -252,7 +252,8 @@ class GenerationGone(ErgaOmnesError):
     def __init__(self, wanted: str, served: str) -> None:
         super().__init__(
             f"Generation “{wanted[:100]}” was asked for, and {served} is served.",
-            remedy="Begin again without the parameter “generation”.",
+            remedy="Begin again without the parameter “generation”. Whether a cited answer is still"
+            " the same, the SHA-256 in the citation of the answer now tells.",
             wanted=wanted[:100],
             served=served,
         )

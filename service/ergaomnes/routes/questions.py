@@ -4,19 +4,28 @@ import datetime
 import functools
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from ergaomnes import answers, citing, media, results
-from ergaomnes.catalogue import ANY, Catalogue, Parameter, Question, as_typed, bound
+from ergaomnes import answers, citing, media, problems, results
+from ergaomnes.catalogue import (
+    ANY,
+    Catalogue,
+    Parameter,
+    Question,
+    as_typed,
+    bound,
+    renamed,
+)
 from ergaomnes.endpoint import address
 from ergaomnes.engine import Answer, Literal, Table, Term, Triples
 from ergaomnes.errors import BadParameter, BadRequest, GenerationGone, UnknownParameter, near
 from ergaomnes.known import Known
+from ergaomnes.terms import Prefixes
 
 Runner = Callable[[Callable[[], Any]], Any]
 
@@ -40,7 +49,23 @@ _WRITERS: Mapping[str, answers.Writer] = {
 }
 _MANNER = ("format", "columns", "limit", "offset", "generation", "bom")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_MANY = 1000  # rows that take longer to write than others should wait
+# What takes longer to read or write than others should wait is worked on beside the event loop.
+_MANY = 500  # rows
+_MUCH = 100_000  # bytes
+_THIS_ONE = "answer from this generation or not at all"
+_PROBLEMS: Mapping[str, Any] = {
+    status: {"description": why, "content": {problems.MEDIA_TYPE: {}}}
+    for status, why in (
+        ("400", "A parameter that does not fit"),
+        ("404", "There is no such question"),
+        ("406", "No media type fits"),
+        ("410", "Another generation is served now"),
+        ("413", "The answer is too large"),
+        ("503", "All readers are at work; see Retry-After"),
+        ("504", "It took too long"),
+        ("507", "It took too much memory"),
+    )
+}
 _BOM = "\ufeff".encode()
 
 
@@ -90,32 +115,37 @@ class Doors:
         answered, generation = await self._answered(name, given, page.generation)
         if "columns" in manner:
             answered = answered.narrowed(manner["columns"].split(","))
+        root = address(request.scope)
         whole = answered.answer
         total = len(whole.rows) if isinstance(whole, Table) else 1
         if isinstance(whole, Table) and not page.is_whole:
             end = None if page.limit is None else page.offset + page.limit
             part = Table(whole.columns, whole.rows[page.offset : end])
             answered = replace(answered, answer=part, whole=answered.whole or whole)
-        links = self._links(answered, manner, page, generation, total)
+        within = self._links(answered, manner, page, generation, total)
+        links = {rel: root + where for rel, where in within.items()}
         if written_as is media.PLAIN_JSON and not isinstance(whole, Triples):
-            told = answers.as_rows(answered, self.prefixes)
-            told |= {
+            more = {
                 "generation": generation,
                 "total": total,
                 "offset": page.offset,
-                "permanent": address(request.scope) + links["cite-as"],
-                "citation": address(request.scope) + links["describedby"],
-                "next": address(request.scope) + links["next"] if "next" in links else None,
+                "permanent": links["cite-as"],
+                "citation": links["describedby"],
+                "next": links.get("next"),
             }
-            body = JSONResponse(told).body
+            write = functools.partial(_plain, answered, self.prefixes, more)
         else:
             write = functools.partial(_WRITERS[written_as.name], answered, self.prefixes)
-            body = await self.in_thread(write) if total > _MANY else write()
+        rows = len(answered.answer.rows) if isinstance(answered.answer, Table) else total
+        body = await self.in_thread(write) if rows > _MANY else write()
         if _flag(manner, "bom") and written_as in (media.CSV, media.TSV):
             body = _BOM + body
         headers = {
             "Vary": "Accept",
-            "Content-Location": self._location(answered, _kept(manner, "format", "columns")),
+            "Content-Location": root
+            + self._location(
+                answered, _kept(manner, "format", "columns", "bom", "limit", "offset")
+            ),
             "Link": ", ".join(f'<{where}>; rel="{rel}"' for rel, where in links.items()),
         }
         return Response(body, media_type=media_type, headers=headers)
@@ -154,7 +184,10 @@ class Doors:
         self._same(generation, self.readers.generation)
         for one in answers.mentions(asked, given, self.prefixes):
             if not (await self._found(one.is_known))[0]:
-                raise one.unknown((await self._found(one.siblings))[0])
+                meant = one.meant((await self._found(one.coded))[0])
+                if meant is None:
+                    raise one.unknown((await self._found(one.siblings))[0])
+                asked = renamed(asked, one.parameter.name, one.iri, meant)
         found, at = await self._found(asked.text, is_graph=asked.question.form == "CONSTRUCT")
         self._same(generation, at)
         return answers.Answered(asked, found), at
@@ -162,9 +195,13 @@ class Doors:
     async def _found(self, query: str, *, is_graph: bool = False) -> tuple[Answer, str]:
         written_as = media.N_TRIPLES if is_graph else media.SPARQL_JSON
         reply = await self.readers.replied(await self.readers.checked(query), written_as)
+        read: Callable[[], Answer]
         if is_graph:
-            return results.triples(reply.body, written_as.media_type), reply.generation
-        return results.table_or_truth(reply.body), reply.generation
+            read = functools.partial(results.triples, reply.body, written_as.media_type)
+        else:
+            read = functools.partial(results.table_or_truth, reply.body)
+        is_much = len(reply.body) > _MUCH
+        return (await self.in_thread(read) if is_much else read()), reply.generation
 
     @staticmethod
     def _same(wanted: str, found: str) -> None:
@@ -209,16 +246,19 @@ class Doors:
         }
         if page.limit is None:
             return links
-        kept = _kept(manner, "format", "columns", "bom") | {"limit": str(page.limit)} | fixed
+        kept = _kept(manner, "format", "columns", "bom") | fixed
 
-        def at(offset: int) -> str:
-            return self._location(answered, kept | {"offset": str(offset)})
+        def at(offset: int, limit: int) -> str:
+            pair = {"limit": str(limit), "offset": str(offset)}
+            return self._location(answered, kept | pair)
 
-        links["first"] = at(0)
+        links["first"] = at(0, page.limit)
         if page.offset:
-            links["prev"] = at(max(page.offset - page.limit, 0))
+            # The page before ends where this one begins, so the first may be a shorter one.
+            before = min(page.limit, page.offset)
+            links["prev"] = at(page.offset - before, before)
         if page.offset + page.limit < total:
-            links["next"] = at(page.offset + page.limit)
+            links["next"] = at(page.offset + page.limit, page.limit)
         return links
 
     def _location(
@@ -255,17 +295,54 @@ def router(known: Known, catalogue: Catalogue, in_thread: Runner) -> APIRouter:
 
 def operations(catalogue: Catalogue) -> dict[str, Any]:
     """Describe each question for OpenAPI, from its header: a path of its own."""
-    return {f"{PATH}/{one.name}": {"get": _operation(one, catalogue)} for one in catalogue}
+    found = {f"{PATH}/{one.name}": {"get": _operation(one, catalogue)} for one in catalogue}
+    every = tuple(catalogue)
+    tags, readers = (
+        {"type": "string", "enum": sorted({name for one in every for name in getattr(one, kind)})}
+        for kind in ("tags", "audience")
+    )
+    named = {"type": "string", "description": "a question, or its number", "example": "CQ-03"}
+    path = {"name": "name", "in": "path", "required": True, "schema": named}
+    found[PATH] = _get(
+        "questions",
+        "List the questions",
+        LISTED,
+        [
+            _in_query("tag", tags, "those that have this tag"),
+            _in_query("audience", readers, "those that these readers ask"),
+            _format(LISTED),
+        ],
+    )
+    found[PATH + "/{name}"] = _get(
+        "question", "Ask a question: each has an address of its own below", FORMATS, [path]
+    )
+    found[PATH + "/{name}/citation"] = _get(
+        "citation",
+        "Cite the answer to a question, with the question's own parameters",
+        citing.FORMATS,
+        [path, _format(citing.FORMATS), _in_query("generation", {"type": "string"}, _THIS_ONE)],
+    )
+    return found
+
+
+def _get(
+    name: str, summary: str, formats: Iterable[media.Format], parameters: list[dict[str, Any]]
+) -> dict[str, Any]:
+    content: dict[str, Any] = {one.media_type: {} for one in formats}
+    answer = {"description": summary, "content": content}
+    responses = {"200": answer, **_PROBLEMS}
+    said = {"operationId": name, "summary": summary, "parameters": parameters}
+    return {"get": {**said, "responses": responses}}
 
 
 def _operation(question: Question, catalogue: Catalogue) -> dict[str, Any]:
     parameters = [_schema(one, catalogue) for one in question.parameters.values()]
     parameters += [
-        _in_query("format", {"type": "string", "enum": [one.name for one in FORMATS]}, "json"),
+        _format(FORMATS),
         _in_query("columns", {"type": "string"}, "the columns to keep, with commas between them"),
         _in_query("limit", {"type": "integer", "minimum": 1}, "how many rows a page has"),
         _in_query("offset", {"type": "integer", "minimum": 0}, "how many rows come before it"),
-        _in_query("generation", {"type": "string"}, "answer from this generation or not at all"),
+        _in_query("generation", {"type": "string"}, _THIS_ONE),
         _in_query("bom", {"type": "boolean"}, "begin CSV and TSV with a byte order mark"),
     ]
     row = {
@@ -283,8 +360,7 @@ def _operation(question: Question, catalogue: Catalogue) -> dict[str, Any]:
         "parameters": parameters,
         "responses": {
             "200": {"description": "The answer", "content": content},
-            "400": {"description": "A parameter that does not fit"},
-            "410": {"description": "Another generation is served now"},
+            **_PROBLEMS,
         },
     }
 
@@ -301,14 +377,23 @@ def _schema(parameter: Parameter, catalogue: Catalogue) -> dict[str, Any]:
         schema["default"] = int(default) if parameter.kind == "integer" else default
     if parameter.kind == "iri":
         kind = "record" if parameter.of in ("", ANY) else parameter.of
-        about += f"; a {kind}: its short name, prefixed name or IRI"
+        about += f"; a {kind}: its short name, a code, its prefixed name or its IRI"
     if parameter.several:
         about += "; several with commas between them"
     return _in_query(parameter.name, schema, about)
 
 
+def _format(offered: tuple[media.Format, ...]) -> dict[str, Any]:
+    names = {"type": "string", "enum": [one.name for one in offered]}
+    return _in_query("format", names, "the form of the answer, instead of Accept")
+
+
 def _in_query(name: str, schema: Mapping[str, Any], about: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": about, "schema": dict(schema)}
+
+
+def _plain(answered: answers.Answered, prefixes: Prefixes, more: Mapping[str, object]) -> bytes:
+    return bytes(JSONResponse(answers.as_rows(answered, prefixes) | dict(more)).body)
 
 
 def _today() -> datetime.date:

@@ -263,9 +263,15 @@ def router(doors: Doors) -> APIRouter:
         iri = prefixes["id"] + doors.iri(request).removeprefix(prefixes.base)
         return await doors.document(request, iri)
 
-    made.get("/id/{kind}/{slug:path}", summary="A thing: its document is answered by 303")(
-        identified
-    )
+    told = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in ("kind", "slug")
+    ]
+    made.get(
+        "/id/{kind}/{slug:path}",
+        summary="A thing: its document is answered by 303",
+        openapi_extra={"parameters": told},
+    )(identified)
     made.get("/id/{kind}", include_in_schema=False)(identified)
     made.head("/id/{kind}/{slug:path}", include_in_schema=False)(identified)
     for space in _SPACES:
