@@ -9,7 +9,7 @@ does so for the text as written and for the text with its codepoint escapes deco
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, cast
@@ -77,6 +77,7 @@ _SYMBOLS = "{}()[].,;*/+-!|&=^<>~?$@"
 _OPENING, _CLOSING = frozenset("{(["), frozenset("})]")
 
 _SERVICE = re.compile("service", re.IGNORECASE)
+_CALL = re.compile(r"service(?:\s+silent)?\s*<([^\x00-\x20<>\"{}|^`\\]*)>", re.IGNORECASE)
 _SERVICE_OR_LOAD = re.compile("service|load", re.IGNORECASE)
 # An IRI that every reader takes for one: absolute, and without a character that could end anything.
 _PLAIN_IRI = re.compile(
@@ -98,6 +99,8 @@ class Guarded:
     form: Form
     graphs: tuple[str, ...] = ()
     named_graphs: tuple[str, ...] = ()
+    calls: bool = False
+    """Whether it asks another endpoint, one of those it may ask."""
 
     @property
     def answers_with_a_graph(self) -> bool:
@@ -137,12 +140,18 @@ _TERMINAL = re.compile(
 
 
 def guarded(
-    text: str, *, length_limit: int = 50_000, depth_limit: int = 100, graphs: str = ""
+    text: str,
+    *,
+    length_limit: int = 50_000,
+    depth_limit: int = 100,
+    graphs: str = "",
+    services: Collection[str] = (),
 ) -> Guarded:
     """Let a query pass, or raise what is wrong with it.
 
     `graphs` is the namespace of the graphs that FROM, FROM NAMED and the protocol may name; where
-    it is empty every graph may be named, for no engine of ours fetches one.
+    it is empty every graph may be named, for no engine of ours fetches one. `services` are the
+    endpoints that SERVICE may name, as full IRIs.
     """
     if len(text) > length_limit:
         raise QueryTooLong(len(text), length_limit)
@@ -150,9 +159,13 @@ def guarded(
         raise MissingQuery
     _check_characters(text)
     decoded = _decoded(text)
+    calls = False
     for reading in {text, decoded}:
-        if _calls_out(reading):
-            raise QueryRefused("SERVICE asks another server, and this one asks none.")
+        other = _without(reading, services)
+        calls = calls or other != reading
+        if _calls_out(other):
+            asked = f"none but {', '.join(sorted(services))}" if services else "none"
+            raise QueryRefused(f"SERVICE asks another server, and this one asks {asked}.")
     read = _read(text)
     depth = _depth(read)
     if depth > depth_limit:
@@ -161,7 +174,7 @@ def guarded(
     plain, named = _dataset(read[where:], read[:where])
     for graph in (*plain, *named):
         own_graph(graph, graphs)
-    return Guarded(text, form, plain, named)
+    return Guarded(text, form, plain, named, calls)
 
 
 def guarded_update(
@@ -300,6 +313,15 @@ def _decoded(text: str) -> str:
         return chr(codepoint)
 
     return _ANY_CODEPOINT.sub(character, text) if "\\" in text else text
+
+
+def _without(text: str, services: Collection[str]) -> str:
+    """Give the text with the calls that are allowed named otherwise: no other token changes."""
+
+    def other(call: re.Match[str]) -> str:
+        return f"GRAPH <{call[1]}>" if call[1] in services else call[0]
+
+    return _CALL.sub(other, text) if services else text
 
 
 def _calls_out(text: str, keyword: re.Pattern[str] = _SERVICE) -> bool:

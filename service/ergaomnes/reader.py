@@ -53,6 +53,8 @@ _CSV_QUOTED = re.compile(rb'"[^"]*+"')
 
 _WRITE = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
+_FILES_OF_CALLS = 64  # for sockets, names and certificates
+
 Head = dict[str, Any]
 
 
@@ -120,7 +122,7 @@ def checked(asked: Head) -> tuple[Head, bytes]:
         found = guarded(asked["check"], **asked["limits"])
     except ErgaOmnesError as error:
         return {"raised": type(error).__name__, "said": str(error), "holds": error.__dict__}, b""
-    return {"guarded": [found.form, found.graphs, found.named_graphs]}, b""
+    return {"guarded": [found.form, found.graphs, found.named_graphs, found.calls]}, b""
 
 
 def answered(store: ox.Store, asked: Head) -> tuple[Head, bytes]:
@@ -211,8 +213,8 @@ def _address_space() -> int | None:
         return None
 
 
-def close_the_ways_out(memory: int) -> None:
-    """From here on no file, no socket and not more memory than allowed."""
+def close_the_ways_out(memory: int, open_files: int = 0) -> None:
+    """From here on no more files and sockets, and not more memory, than allowed."""
     size = _address_space()
     if size is None:
         # Only Linux holds a process to RLIMIT_AS: elsewhere it watches itself.
@@ -221,7 +223,7 @@ def close_the_ways_out(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
 
 
 def _watch(limit: int) -> None:
@@ -250,10 +252,13 @@ def _die_with_the_nursery(nursery: int) -> None:
         os._exit(0)
 
 
-def read(store: ox.Store, memory: int, asker: socket.socket) -> None:
-    """Answer what comes over the socket until its other end closes."""
+def read(store: ox.Store, memory: int, asker: socket.socket, *, calls: bool) -> None:
+    """Answer what comes over the socket until its other end closes.
+
+    With `calls` a query may open sockets, and it is the guard alone that says to whom.
+    """
     os.nice(_QUICK)
-    close_the_ways_out(memory)
+    close_the_ways_out(memory, _FILES_OF_CALLS if calls else 0)
     stream = asker.makefile("rb")
     while True:
         try:
@@ -268,9 +273,12 @@ def read(store: ox.Store, memory: int, asker: socket.socket) -> None:
 class _Nursery:
     """The process that loads the facts once; every reader is a fork of it and shares its memory."""
 
-    def __init__(self, store: ox.Store, memory: int, control: socket.socket) -> None:
+    def __init__(
+        self, store: ox.Store, memory: int, control: socket.socket, *, calls: bool
+    ) -> None:
         self.store = store
         self.memory = memory
+        self.calls = calls
         self.control = control
         self.children: dict[int, int] = {}
 
@@ -321,7 +329,7 @@ class _Nursery:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.control.close()
             _die_with_the_nursery(nursery)
-            read(self.store, self.memory, asker)
+            read(self.store, self.memory, asker, calls=self.calls)
         finally:
             os._exit(0)
 
@@ -337,7 +345,7 @@ class _Nursery:
             self.control.sendall(NOTICE.pack(KILL, number, os.waitstatus_to_exitcode(status)))
 
 
-def main(dump: str, memory: str) -> None:
+def main(dump: str, memory: str, calls: str = "") -> None:
     """Load a dump and bear readers of it until the control socket, standard input, closes."""
     prefixes()  # read while files may still be read
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -352,7 +360,7 @@ def main(dump: str, memory: str) -> None:
     gc.collect()
     gc.freeze()  # what is never collected is never written to, and stays shared
     control.sendall(frame({"ready": len(store)}))
-    _Nursery(store, int(memory), control).serve()
+    _Nursery(store, int(memory), control, calls=bool(calls)).serve()
 
 
 if __name__ == "__main__":

@@ -143,6 +143,12 @@ class Settings:
         default=20_000,
         metadata={"about": "facts a curator's change may add and remove", "least": 1},
     )
+    service_allowed: str = field(
+        default="",
+        metadata={
+            "about": "the endpoints that SERVICE may ask, by IRI, with commas; none if empty"
+        },
+    )
     endpoint_timeout: float = field(
         default=30.0,
         metadata={"about": "seconds another SPARQL endpoint may take to answer", "above": 0.0},

@@ -38,6 +38,7 @@ from ergaomnes.errors import (
     BuildFailed,
     Busy,
     CallerLeft,
+    EndpointFailed,
     ErgaOmnesError,
     QueryCrashed,
     QueryMemory,
@@ -241,9 +242,10 @@ class _Nursery:
         package = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         memory = str(pool.settings.memory_limit)
+        calls = "calls" if pool.services else ""
         with theirs:
             self.process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                [sys.executable, "-m", "ergaomnes.reader", str(dump), memory],
+                [sys.executable, "-m", "ergaomnes.reader", str(dump), memory, calls],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -477,11 +479,20 @@ class Readers:
         waiting = (*self._line.waiting(), *self._slow_line.waiting())
         return [*self._quick, *self._slow, *waiting]
 
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Give the endpoints that SERVICE may ask."""
+        return tuple(filter(None, map(str.strip, self.settings.service_allowed.split(","))))
+
     def guarded(self, text: str, graphs: str = "") -> Guarded:
         """Let a query pass by the limits of the settings, or raise what is wrong with it."""
         limits = self.settings
         return guarded(
-            text, length_limit=limits.query_limit, depth_limit=limits.depth_limit, graphs=graphs
+            text,
+            length_limit=limits.query_limit,
+            depth_limit=limits.depth_limit,
+            graphs=graphs,
+            services=self.services,
         )
 
     async def checked(self, text: str, graphs: str = "") -> Guarded:
@@ -492,13 +503,14 @@ class Readers:
             "length_limit": self.settings.query_limit,
             "depth_limit": self.settings.depth_limit,
             "graphs": graphs,
+            "services": self.services,
         }
         request = {"check": text, "limits": limits, "seconds": self.settings.time_limit}
         head, _, _ = await self._asked(frame(request), caller.get() or Caller())
         if "raised" in head:
             raise _error(head)
-        form, plain, named = head["guarded"]
-        return Guarded(text, form, tuple(plain), tuple(named))
+        form, plain, named, calls = head["guarded"]
+        return Guarded(text, form, tuple(plain), tuple(named), calls)
 
     def query(self, text: str) -> Answer:
         """Answer one query in terms of our own."""
@@ -777,6 +789,8 @@ class Readers:
                 raise AnswerTooLarge(head["limit"], head["message"])
             case "syntax":
                 raise QuerySyntax(head["message"])
+            case "reached-out" if self.services:
+                raise EndpointFailed(f"SERVICE got no answer: {head['message'][:300]}")
             case "reached-out":
                 raise QueryRefused("it asks another server, and this one asks none.")
             case "unwritable":

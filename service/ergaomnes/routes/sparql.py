@@ -131,6 +131,8 @@ class Door:
             terms = await self.known.terms()
             raise explained(text, fault, self.prefixes, terms) from None
         status, fields, body = answer(reply.body, media_type)
+        if asked.calls:  # what another endpoint says is of no generation of ours
+            fields.append((b"cache-control", b"no-store"))
         is_empty = len(body) < _SMALL and _EMPTY.match(body)
         if is_empty and (hint := await self._hint(text)):
             fields.append((HINT.lower().encode(), hint.encode("ascii", "backslashreplace")))
