@@ -156,8 +156,8 @@ begin with {self.prefixes.base} and answer under {base} too.
         service, dataset, union = (Iri(f"{endpoint}#{name}") for name in ("it", "dataset", "union"))
         limits = (
             f"A query may take {settings.time_limit:g} s, and an answer have"
-            f" {settings.row_limit:,} rows and {settings.answer_limit:,} bytes. SERVICE, updates"
-            " and graphs of elsewhere are refused."
+            f" {settings.row_limit:,} rows and {settings.answer_limit:,} bytes. SERVICE may name"
+            f" {settings.service_allowed or 'no other endpoint'}; graphs of elsewhere are refused."
         )
         yield service, iri("rdf:type"), iri("sd:Service")
         yield service, iri("sd:endpoint"), Iri(endpoint)
