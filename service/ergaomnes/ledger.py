@@ -171,8 +171,8 @@ def described(ledger: Ledger, prefixes: Prefixes) -> Triples:
 
 
 def _verified(folder: Path) -> Iterator[Change]:
-    previous = ""
     names = sorted(one.name for one in folder.glob(f"[!.]*{_ENDING}")) if folder.is_dir() else []
+    before: Change | None = None
     for number, name in enumerate(names, 1):
         expected = f"{number:08}{_ENDING}"
         if name != expected:
@@ -180,9 +180,13 @@ def _verified(folder: Path) -> Iterator[Change]:
         change = _read(folder / name)
         if change.number != number:
             raise LedgerBroken(name, f"it says that it is number {change.number}")
-        if change.previous != previous:
-            raise LedgerBroken(name, "it does not follow the record before it: one of them differs")
-        previous = change.sha256
+        if change.previous != (before.sha256 if before else ""):
+            # One of the two was altered; the record after them tells which.
+            after = _read(folder / names[number]) if number < len(names) else None
+            is_this = before is None or (after and after.previous != change.sha256)
+            broken = change if is_this or before is None else before
+            raise LedgerBroken(broken.name, "it is not what its neighbours were written with")
+        before = change
         yield change
 
 
