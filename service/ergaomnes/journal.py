@@ -115,22 +115,20 @@ class Journal:
         if self._later is not None:
             self._later.cancel()
             self._later = None
-        self._write(*self._taken())
+        self._write(self._taken())
 
     def _flush(self) -> None:
         loop = asyncio.get_running_loop()
         self._later = None
         if self._writing is None or self._writing.done():
-            self._writing = loop.run_in_executor(None, self._write, *self._taken())
+            self._writing = loop.run_in_executor(None, self._write, self._taken())
         elif self._lines:
             self._later = loop.call_later(_EVERY, self._flush)
 
-    def _taken(self) -> tuple[list[Line], int]:
-        taken = self._lines, self._lost
+    def _taken(self) -> bytes:
+        # Written out here: in a thread it would keep the event loop from going on.
+        lines, lost = self._lines, self._lost
         self._lines, self._lost = [], 0
-        return taken
-
-    def _write(self, lines: list[Line], lost: int) -> None:
         if self.form == JSON:
             told = [line.json() for line in lines]
         else:
@@ -138,8 +136,11 @@ class Journal:
         if lost:
             members = {"time": _stamp(time.time()), "level": "warning", "event": "lines-lost"}
             told.append(written(members | {"lines": lost}, self.form))
+        return "".join(told).encode()
+
+    def _write(self, told: bytes) -> None:
         try:
-            self._stream.write("".join(told).encode())
+            self._stream.write(told)
             self._stream.flush()
         except (OSError, ValueError):
             return  # nobody reads it: that is no reason not to answer
