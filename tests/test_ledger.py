@@ -165,7 +165,7 @@ def test_a_store_made_of_another_is_the_one_made_of_everything(
     with pytest.raises(ChangeRejected) as rejected:
         curation.change(Request("update", nameless.encode()), anna, "no name")
     assert "shape/State-name" in json.dumps(rejected.value.data["report"])
-    removed = f"CLEAR GRAPH <{GRAPH}>"
+    removed = f"CLEAR SILENT GRAPH <{GRAPH}>"
     two = curation.change(
         Request("update", removed.encode()), anna, "no state", only_on=(one.generation,)
     )
