@@ -162,8 +162,10 @@ def linked(members: dict[str, tarfile.TarInfo], texts: dict[str, bytes]) -> None
 def linked_and_listed(members: dict[str, tarfile.TarInfo], texts: dict[str, bytes]) -> None:
     link = members["state/tokens.json"]
     link.type, link.linkname = tarfile.SYMTYPE, "records/000001.json"
-    sums = [hashlib.sha256(texts[f"state/{name}"]).hexdigest().encode() for name in _LINKED]
-    texts["SHA256SUMS"] = texts["SHA256SUMS"].replace(*sums)
+    before, after = [
+        hashlib.sha256(texts[f"state/{name}"]).hexdigest().encode() for name in _LINKED
+    ]
+    texts["SHA256SUMS"] = texts["SHA256SUMS"].replace(before, after)
     texts["state/tokens.json"] = b""
 
 
