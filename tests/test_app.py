@@ -118,7 +118,8 @@ def test_the_day_changes_the_answer(client: httpx.Client) -> None:
 def test_the_address_of_the_answer_holds_every_parameter(client: httpx.Client) -> None:
     response = client.get("/questions/cq-3")
     location = response.headers["content-location"]
-    assert location.startswith("/questions/who-could-inspect-on-a-day?state=rus&day=2")
+    where = str(client.base_url).rstrip("/") + "/questions/who-could-inspect-on-a-day"
+    assert location.startswith(f"{where}?state=rus&day=2")
     assert client.get(location).content == response.content
 
 

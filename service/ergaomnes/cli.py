@@ -41,7 +41,9 @@ COMMANDS = {
     "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
-    "audit": Command(KEEP, "Check that every recorded change is as it was written."),
+    "audit": Command(
+        KEEP, "Check the ledger of changes: each record, the chain of hashes, and the generations."
+    ),
     "export": Command(KEEP, "Write a release: every format, with checksums and a description."),
 }
 

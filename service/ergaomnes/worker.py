@@ -54,6 +54,8 @@ _START_LIMIT = 120.0
 _END_LIMIT = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _TICK = 0.01
+_BARELY = 0.1  # seconds in which a query has hardly begun
+_MOST_MISSES = 10
 _HASTE = 5  # while somebody waits, a query is a long one that much sooner
 _SHORT = 1500  # characters that the guard reads within about two milliseconds
 _NO_LIMIT = 1 << 31  # what a frame can hold
@@ -93,7 +95,7 @@ caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 class _Job:
     """One query: what to send, who asked, and where it stands."""
 
-    __slots__ = ("again", "asked", "began", "caller", "done", "reader", "request")
+    __slots__ = ("asked", "began", "caller", "done", "interrupted", "missed", "reader", "request")
 
     def __init__(self, request: bytes, who: Caller, loop: asyncio.AbstractEventLoop) -> None:
         self.request = request
@@ -101,7 +103,7 @@ class _Job:
         self.done: asyncio.Future[tuple[Head, bytes, str]] = loop.create_future()
         self.asked = self.began = loop.time()
         self.reader: _Reader | None = None
-        self.again = False
+        self.interrupted = self.missed = 0
 
 
 class _Line:
@@ -201,6 +203,10 @@ class _Reader(asyncio.Protocol):
         On a busy machine a short query may last long, and is a short one still.
         """
         return _processor_time(self.pid) - self._worked_before
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Take the news that the way to the process is gone; that it is dead is told elsewhere."""
+        self.pool.unreachable(self)
 
     def data_received(self, data: bytes) -> None:
         self._parts.append(data)
@@ -715,6 +721,11 @@ class Readers:
             self._idle.append(reader)
             self._dispatch()
 
+    def unreachable(self, reader: _Reader) -> None:
+        """Ask a reader nothing more."""
+        with contextlib.suppress(ValueError):
+            self._idle.remove(reader)
+
     def answered(self, reader: _Reader, head: Head, body: bytes) -> None:
         """Pass an answer on, and give the reader the next query."""
         job, reader.job = reader.job, None
@@ -748,9 +759,14 @@ class Readers:
             job.reader = None
             self._quick.discard(job)
             self._slow.discard(job)
-            # Somebody else's doing, or the system is short of memory: once more will tell.
-            if exit_code in (None, -signal.SIGKILL) and not job.again:
-                job.again = True
+            # Somebody else's doing, or the system is short of memory: once more will tell. A
+            # reader that was dead before it was asked tells nothing.
+            assert self._loop is not None  # noqa: S101 - it was entered
+            was_at_work = self._loop.time() - job.began > _BARELY
+            job.interrupted += was_at_work
+            job.missed += not was_at_work
+            may_ask_again = job.interrupted <= 1 and job.missed <= _MOST_MISSES
+            if exit_code in (None, -signal.SIGKILL) and may_ask_again:
                 self._join(self._slow_line, job)
             else:
                 self._finish(job, self._cause(exit_code or 0))
@@ -765,6 +781,8 @@ class Readers:
         is_current = nursery is self._nursery
         if is_current:
             self._nursery = None
+        # None of them is asked once more on behalf of another.
+        self._idle = deque(one for one in self._idle if one.nursery is not nursery)
         for reader in readers:
             self.lost(reader, None)
         self._retired.discard(nursery)
