@@ -39,8 +39,15 @@ SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "10000"))
 CLIENTS = (1, 8, 32)
+# oxigraph serve works on every core; a worker a core is the same.
+WORKERS = int(os.environ.get("BENCH_WORKERS", os.cpu_count() or 1))
 SCRIPT = Path(__file__).with_name("load.lua")
-OURS = {"readers": 8, "spares": 2, "log_format": "none"}  # the others write no log either
+OURS = {
+    "readers": 8,
+    "spares": 2,
+    "workers": WORKERS,
+    "log_format": "none",
+}  # the others write no log either
 RDFLIB = """
 import sys
 import rdflib, uvicorn
@@ -151,7 +158,7 @@ def compared(title: str, rates: dict[int, list[tuple[float, float]]]) -> dict[in
     ratios = {}
     for clients, pairs in rates.items():
         mine, theirs = (statistics.median(one) for one in zip(*pairs, strict=True))
-        ratios[clients] = statistics.median(one / max(other, 1e-9) for one, other in pairs)
+        ratios[clients] = statistics.median(one / max(other, 1 / SECONDS) for one, other in pairs)
         said = f"{mine:8.1f}/s : {theirs:8.1f}/s = {ratios[clients]:.2f}"
         print(f"{title}, {clients:>2} clients: {said}")
     return ratios
@@ -164,6 +171,7 @@ def best(ratios: dict[int, float]) -> float:
 def test_repeated_queries_beside_oxigraph(ours: Server, oxigraph: Server, things: Path) -> None:
     thing = things.read_text("utf-8").splitlines()[1500]
     question = Catalogue(shipped().queries, prefixes())["who-could-inspect-on-a-day"].text
+    found = []
     for title, query in (
         ("the same point look-up", f"SELECT ?p ?o {{ <{thing}> ?p ?o }}"),
         ("the same question", "\n".join(x for x in question.splitlines() if x[:1] != "#")),
@@ -178,7 +186,8 @@ def test_repeated_queries_beside_oxigraph(ours: Server, oxigraph: Server, things
             ]
             for clients in CLIENTS
         }
-        assert best(compared(title, rates)) >= 1.5
+        found.append(best(compared(title, rates)))
+    assert min(found) >= 1.5
 
 
 @pytest.mark.parametrize(("kind", "aim"), [("point", 0.3), ("analytics", 1.0)])
@@ -214,6 +223,8 @@ def test_fifty_hostile_queries_at_once(built: Built, things: Path) -> None:
     limit = 4.0
     statuses: list[tuple[int, float, str]] = []
     with served_apart(built.dump, **OURS, time_limit=limit) as (port, pid):
+        # What is measured is what the attack leaves behind, not what any work takes.
+        fresh(Server("ergaomnes", port, pid, "/sparql"), "mixed", 8, things)
         before = memory(pid)
         names = [list(HOSTILE)[number % len(HOSTILE)] for number in range(50)]
 
