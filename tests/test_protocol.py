@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import re
@@ -29,14 +30,27 @@ STATE = prefixes()["state"] + "rus"
 FORM, DIRECT = "application/x-www-form-urlencoded", "application/sparql-query"
 
 
+@contextlib.contextmanager
+def serving(built: Built, seconds: float) -> Iterator[httpx.Client]:
+    settings = Settings(dump=built.dump, readers=2, spares=1, time_limit=seconds, queue_limit=4)
+    with (
+        served(create_app(settings)) as address,
+        httpx.Client(base_url=address, timeout=60, trust_env=False) as made,
+    ):
+        yield made
+
+
 @pytest.fixture(scope="module")
 def client(built: Built) -> Iterator[httpx.Client]:
     """Give a client of the service over real HTTP, with the packaged graph behind it."""
-    settings = Settings(dump=built.dump, readers=2, spares=1, time_limit=2.0, queue_limit=4)
-    with (
-        served(create_app(settings)) as address,
-        httpx.Client(base_url=address, timeout=30, trust_env=False) as made,
-    ):
+    with serving(built, seconds=60) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hasty(built: Built) -> Iterator[httpx.Client]:
+    """Give a client of a service that stops a query soon."""
+    with serving(built, seconds=2) as made:
         yield made
 
 
@@ -481,15 +495,15 @@ def test_bytes_that_are_no_utf_8_are_refused(client: httpx.Client) -> None:
     ],
 )
 def test_a_hostile_query_ends_while_another_client_is_served(
-    client: httpx.Client, query: str
+    hasty: httpx.Client, query: str
 ) -> None:
     answers: list[httpx.Response] = []
-    attacker = threading.Thread(target=lambda: answers.append(get(client, query)))
+    attacker = threading.Thread(target=lambda: answers.append(get(hasty, query)))
     attacker.start()
     served = 0
     while attacker.is_alive():
-        assert client.get("/health").status_code == 200
-        assert get(client, ASK).json()["boolean"] is True
+        assert hasty.get("/health").status_code == 200
+        assert get(hasty, ASK).json()["boolean"] is True
         served += 1
         time.sleep(0.02)
     attacker.join()
@@ -499,11 +513,11 @@ def test_a_hostile_query_ends_while_another_client_is_served(
 
 
 def test_when_all_readers_are_at_work_the_rest_are_told_to_come_back(
-    client: httpx.Client,
+    hasty: httpx.Client,
 ) -> None:
     answers: list[httpx.Response] = []
     crowd = [
-        threading.Thread(target=lambda: answers.append(get(client, ENDLESS))) for _ in range(12)
+        threading.Thread(target=lambda: answers.append(get(hasty, ENDLESS))) for _ in range(12)
     ]
     for one in crowd:
         one.start()
@@ -517,7 +531,7 @@ def test_when_all_readers_are_at_work_the_rest_are_told_to_come_back(
             problem(answer, 503, "busy")
             assert int(answer.headers["retry-after"]) >= 1
     deadline = time.monotonic() + 20
-    while get(client, ASK).status_code != 200:
+    while get(hasty, ASK).status_code != 200:
         assert time.monotonic() < deadline
 
 
