@@ -15,6 +15,7 @@ import pytest
 
 from ergaomnes import tokens
 from ergaomnes.build import build, current, published
+from ergaomnes.chain import Record
 from ergaomnes.curation import Curation, Outcome, Request
 from ergaomnes.errors import (
     ChangeRejected,
@@ -58,7 +59,7 @@ def files(small: Shipped) -> Shipped:
 
 def record(ledger: Ledger, reason: str = "why") -> Change:
     return Change(
-        number=len(ledger.changes) + 1,
+        number=len(ledger.records) + 1,
         time="2026-01-01T00:00:00+00:00",
         author="Anna",
         token="0",
@@ -78,7 +79,7 @@ def with_records(here: Settings, number: int) -> list[Path]:
     (here.data_dir / "ledger").mkdir(parents=True)
     for _ in range(number):
         append(here, record(read_ledger(here)))
-    return sorted((here.data_dir / "ledger").glob("*.json"))
+    return sorted((here.data_dir / "ledger").glob("????????.json"))
 
 
 def test_what_is_appended_is_read_again_in_its_order(here: Settings) -> None:
@@ -91,7 +92,9 @@ def test_what_is_appended_is_read_again_in_its_order(here: Settings) -> None:
         append(here, replace(record(Ledger()), reason="instead of the first"))
 
 
-@pytest.mark.parametrize("damage", ["bit", "reason", "gone", "torn", "swapped", "space", "last"])
+@pytest.mark.parametrize(
+    "damage", ["bit", "hash", "gone", "torn", "swapped", "space", "last", "part", "no part"]
+)
 def test_the_first_broken_record_is_named(here: Settings, damage: str) -> None:
     one, two, three = with_records(here, 3)
     generations = here.data_dir / "generations"
@@ -103,9 +106,9 @@ def test_the_first_broken_record_is_named(here: Settings, damage: str) -> None:
         flipped = bytearray(two.read_bytes())
         flipped[40] ^= 1
         two.write_bytes(flipped)
-    elif damage == "reason":  # rewritten with care: but the next one does not follow
-        said = json.loads(two.read_bytes())
-        two.write_bytes(replace(Change.read(json.dumps(said).encode()), reason="no").written())
+    elif damage == "hash":  # rewritten with care: but the next one does not follow
+        said = Record(**json.loads(two.read_bytes()))
+        two.write_bytes(replace(said, about={**said.about, "warnings": 7}).written())
     elif damage == "gone":
         two.unlink()
     elif damage == "torn":
@@ -116,9 +119,16 @@ def test_the_first_broken_record_is_named(here: Settings, damage: str) -> None:
         two.write_bytes(content)
     elif damage == "space":
         two.write_bytes(two.read_bytes() + b" ")
-    else:
+    elif damage == "last":
         three.unlink()
         broken = three.name
+    else:
+        part = two.with_name("00000002.said.json")
+        broken = part.name
+        if damage == "part":
+            part.write_bytes(part.read_bytes().replace(b"why", b"who"))
+        else:
+            part.unlink()
     with pytest.raises(LedgerBroken) as found:
         audited(here)
     assert found.value.data["record"] == broken

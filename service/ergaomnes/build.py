@@ -37,7 +37,7 @@ from pathlib import Path
 import pyoxigraph
 from pyoxigraph import Quad, QueryResultsFormat, QueryTriples, RdfFormat, Store
 
-from ergaomnes import __version__, engine, ledger, rules, store, terms, turtle
+from ergaomnes import __version__, engine, ledger, patch, rules, store, terms, turtle
 from ergaomnes.engine import Triples
 from ergaomnes.errors import BuildFailed, NoSuchFile
 from ergaomnes.ledger import Ledger, read_ledger
@@ -53,7 +53,15 @@ from ergaomnes.turtle import replace
 _BUILDING = ".building-"
 _NO_CHANGES = Ledger()
 PUBLISHED, _HELD = "published", ".held"
-_MAKERS = (engine, ledger, rules, store, terms, turtle)  # a change in these may change what is made
+_MAKERS = (
+    engine,
+    ledger,
+    patch,
+    rules,
+    store,
+    terms,
+    turtle,
+)  # a change in these may change what is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class Built:
     seconds: float
     versions: Mapping[str, str]
     changes: int = 0
-    """How many changes of the ledger are in it."""
+    """How many records of the ledger are in it."""
     head: str = ""
     """The hash of the last of them."""
 
@@ -371,7 +379,7 @@ def _meta(
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "data": _version(files, changes),
-        "changes": len(changes.changes),
+        "changes": len(changes.records),
         "head": changes.head,
         "counts": {**counts, "about the rules": about},
         "rules": rules_made,

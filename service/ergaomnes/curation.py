@@ -26,7 +26,7 @@ from ergaomnes.errors import (
     ReasonMissing,
     rebuilt,
 )
-from ergaomnes.ledger import FOLDER, LOCK, Change, append, read_ledger
+from ergaomnes.ledger import FOLDER, TURN, Change, append, read_ledger
 from ergaomnes.locks import try_to_hold
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.settings import Settings
@@ -133,7 +133,7 @@ class Curation:
         folder = self.settings.data_dir / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + _PATIENCE
-        with (folder / LOCK).open("ab+") as stream:
+        with (folder / TURN).open("ab+") as stream:
             while not try_to_hold(stream.fileno()):
                 if time.monotonic() > deadline:
                     raise Busy(retry_after=10)

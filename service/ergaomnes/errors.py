@@ -8,6 +8,7 @@ ErgaOmnesError
 │   ├── UnknownThing
 │   ├── UnknownToken
 │   ├── UnknownChange
+│   ├── UnknownContribution
 │   └── NoSuchFile
 ├── BadRequest                  400
 │   ├── MissingQuery
@@ -39,10 +40,12 @@ ErgaOmnesError
 │   ├── QueryRefused
 │   ├── ReadOnly
 │   ├── UpdateRefused
+│   ├── NotYours
 │   └── TokenForbidden
 ├── WrongMethod                 405
 │   └── NotWritable
 ├── GenerationGone              410
+├── Redacted                    410
 ├── UnsupportedMediaType        415
 ├── NotAcceptable               406
 │   └── AnswerUnwritable
@@ -76,8 +79,11 @@ ErgaOmnesError
 │   └── LedgerBroken
 ├── GraphClosed                 409
 ├── ChangeUndone                409
+├── ContributionClosed          409
+├── StillStands                 409
 ├── GenerationMoved             412
 ├── ChangeRejected              422
+├── KeyReused                   422
 ├── UnformattedTurtle           409
 ├── VanishedActs                409
 └── OurFault                    500
@@ -259,6 +265,23 @@ class GenerationGone(ErgaOmnesError):
         )
 
 
+class Redacted(ErgaOmnesError):
+    """What was asked for was kept, and has been taken away for a reason."""
+
+    status = 410
+    slug = "redacted"
+    title = "This was taken away"
+
+    def __init__(self, record: int, tombstone: int, time: str) -> None:
+        super().__init__(
+            f"A part of record {record} was taken away on {time}.",
+            remedy=f"Record {tombstone} of the same chain says why; its hash is kept.",
+            record=record,
+            tombstone=tombstone,
+            time=time,
+        )
+
+
 class UnknownThing(NotFound):
     """Nothing is said of the thing with this address."""
 
@@ -294,6 +317,17 @@ class UnknownChange(NotFound):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no change {number}.", number=number)
+
+
+class UnknownContribution(NotFound):
+    """There is no contribution with this number."""
+
+    slug = "unknown-contribution"
+    title = "No such contribution"
+    remedy = "List them at /contributions or with `ergaomnes review`."
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no contribution {number}.", number=number)
 
 
 class NoSuchFile(NotFound):
@@ -776,6 +810,20 @@ class UpdateRefused(Refused):
             f"The update is refused: {why}",
             remedy="Send the facts themselves, by INSERT DATA or by PUT or POST of a graph.",
             why=why,
+        )
+
+
+class NotYours(Refused):
+    """A token is good, but what is asked for belongs to another."""
+
+    slug = "not-yours"
+    title = "This belongs to somebody else"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Contribution {number} was sent with another token.",
+            remedy="Send the token that it was sent with, or ask a curator.",
+            number=number,
         )
 
 
@@ -1321,6 +1369,40 @@ class ChangeUndone(ErgaOmnesError):
         )
 
 
+class ContributionClosed(ErgaOmnesError):
+    """A contribution is not in the state in which this can be done with it."""
+
+    status = 409
+    slug = "contribution-closed"
+    title = "The contribution is not open for this"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, number: int, state: str, wanted: str) -> None:
+        super().__init__(
+            f"Contribution {number} is {state}; only one that is {wanted} can be handled so.",
+            remedy="Look at its decision; what was decided wrongly is mended by a new contribution"
+            " or, where it was accepted, by an undo.",
+            number=number,
+            state=state,
+        )
+
+
+class StillStands(ErgaOmnesError):
+    """What was to be taken away stands in the published graph."""
+
+    status = 409
+    slug = "still-stands"
+    title = "This stands in the published graph"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, facts: int) -> None:
+        super().__init__(
+            f"{facts:,} of its facts stand in the graph as it is published.",
+            remedy="Undo it first; then its content can be taken away.",
+            facts=facts,
+        )
+
+
 class GenerationMoved(ErgaOmnesError):
     """The generation that a change was meant for is no longer the one at hand."""
 
@@ -1340,6 +1422,21 @@ class GenerationMoved(ErgaOmnesError):
     def headers(self) -> Mapping[str, str]:
         """Name the generation at hand."""
         return {"ETag": f'"{self.data["generation"]}"'}
+
+
+class KeyReused(ErgaOmnesError):
+    """An Idempotency-Key came again with something else."""
+
+    status = 422
+    slug = "idempotency-key-reused"
+    title = "This key was used for something else"
+    remedy = "Send a key of its own with each contribution."
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"The Idempotency-Key was sent with contribution {number}, whose content differs.",
+            number=number,
+        )
 
 
 class ChangeRejected(ErgaOmnesError):

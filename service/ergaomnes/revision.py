@@ -44,7 +44,7 @@ from ergaomnes.errors import (
 )
 from ergaomnes.guard import guarded_update
 from ergaomnes.judgement import Judgement, Located
-from ergaomnes.ledger import Change, graph_of, read_ledger
+from ergaomnes.ledger import Change, chain_of, graph_of, read_ledger
 from ergaomnes.reader import close_the_ways_out, frame, read_frame
 from ergaomnes.report import Finding, Report, Severity
 from ergaomnes.settings import Settings
@@ -90,7 +90,7 @@ class Revision:
         report = self.judged(plus, minus, following.new, following.gone)
         ledger = read_ledger(self.settings)
         change = Change(
-            number=len(ledger.changes) + 1,
+            number=len(ledger.records) + 1,
             time=asked["time"],
             author=asked["author"],
             token=asked["token"],
@@ -107,7 +107,7 @@ class Revision:
         build_upon(
             self.settings,
             self.base,
-            changes=ledger.with_(change),
+            changes=ledger.with_(change, change.record(chain_of(self.settings))),
             difference=Difference(
                 added=added | _lines(following.new),
                 removed=removed | _lines(following.gone),
