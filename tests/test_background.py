@@ -241,7 +241,7 @@ def agrees(background: Background, sent: Facts) -> None:
     """Hold what is sent beside what stands, and compare with the rules run on everything."""
     asserted = {quad.triple for quad in background.asserted()}
     before = set(background.store)
-    with background.holding(sent) as new:
+    with background.holding(sent) as (new, _):
         found = {quad.triple for quad in background.store}
         assert new.isdisjoint(asserted)
     wanted = asserted | set(sent) | background.all_derived_with(sent)

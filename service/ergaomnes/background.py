@@ -86,16 +86,46 @@ class Background:
         found = (quad for one in patterns for quad in self.store.quads_for_pattern(*one))
         return all(quad.graph_name == self._sent for quad in found)
 
+    def with_a_source(self, names: Iterable[str]) -> set[str]:
+        """Name those of some records that cite a source, or are one."""
+        return self._read_with("records-with-a-source", names)
+
+    def new_of(self, sent: Iterable[ox.Triple]) -> frozenset[ox.Quad]:
+        """Give the facts that nobody has written yet, in the graph of a contribution."""
+        return frozenset(
+            _quad(fact, self._sent) for fact in sent if not self._stands(fact, self._derived)
+        )
+
+    def written(
+        self,
+        subject: ox.NamedNode,
+        predicate: ox.NamedNode,
+        target: ox.NamedNode | ox.BlankNode | ox.Literal | ox.Triple | None = None,
+    ) -> frozenset[ox.Quad]:
+        """Give what was written of a thing in the files of the data, or in contributions."""
+        data = self.prefixes.iri("graph:data/")
+        return frozenset(
+            quad
+            for quad in self.store.quads_for_pattern(subject, predicate, target)
+            if isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value.startswith(data)
+        )
+
+    def derived_quads(self, facts: Iterable[ox.Triple]) -> Iterator[ox.Quad]:
+        """Give facts as they stand in the derived graph."""
+        return (_quad(fact, self._derived) for fact in facts)
+
     def facts_of(self, name: str) -> Iterator[ox.Triple]:
         """Give what is said of a name, and derived of it."""
         found = self.store.quads_for_pattern(ox.NamedNode(name), None, None)
         return (quad.triple for quad in found)
 
     @contextmanager
-    def holding(self, sent: Iterable[ox.Triple]) -> Iterator[frozenset[ox.Triple]]:
+    def holding(
+        self, sent: Iterable[ox.Triple]
+    ) -> Iterator[tuple[frozenset[ox.Triple], frozenset[ox.Triple]]]:
         """Put a contribution beside what stands, for as long as the with statement runs.
 
-        Gives what follows from it that did not follow before. What no longer follows is gone.
+        Gives what follows from it that did not follow before, and what no longer follows.
         """
         facts = frozenset(fact for fact in sent if not self._stands(fact))
         gone: frozenset[ox.Triple] = frozenset()
@@ -105,7 +135,7 @@ class Background:
             self._put(new, self._sent)
             for fact in gone:
                 self.store.remove(_quad(fact, self._derived))
-            yield new
+            yield new, gone
         finally:
             self.store.remove_graph(self._sent)
             self._put(gone, self._derived)

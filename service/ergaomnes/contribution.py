@@ -9,8 +9,8 @@ and the whole give the same findings.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -18,21 +18,37 @@ import pyoxigraph as ox
 import rdflib
 from rdflib.namespace import SH
 
-from ergaomnes.background import Background
+from ergaomnes.background import Background, Consequence
 from ergaomnes.engine import Blank, Iri, Term
 from ergaomnes.errors import near
 from ergaomnes.judgement import Judgement, Located, Stated
+from ergaomnes.patch import Patch
 from ergaomnes.places import Place, Places, places_in_turtle
 from ergaomnes.progress import Tell
 from ergaomnes.report import Finding, Report
 from ergaomnes.shapes import Shapes
 from ergaomnes.shipped import Shipped
 from ergaomnes.store import graph_of, own
-from ergaomnes.submission import Submission
+from ergaomnes.submission import ADD, REMOVE, REPLACE, Submission
 from ergaomnes.terms import Prefixes
 
 _UNNAMED = (ox.BlankNode, ox.Triple)
 _NAMELESS = "urn:x-ergaomnes:blank:"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A submission, judged, and what it would change in the graph."""
+
+    judgement: Judgement
+    patch: Patch
+    """What it adds, in the graph of a contribution, and removes from where it stands."""
+    following: Patch
+    """What would follow by the rules, and what would no longer."""
+    unsourced: tuple[tuple[str, str, Place | None], ...]
+    """The records that get a fact and cite no source: the record, the text, and where in it."""
+    nameless: int
+    """How many facts are about things without a name, which a patch cannot hold."""
 
 
 class Packaged:
@@ -77,24 +93,140 @@ class Packaged:
         )
         return Judgement(report, tuple(self._in_files(report)))
 
+    def warm(self) -> None:
+        """Work out now what is worked out once."""
+        _ = self._names, self._single, self.facts
+
     def judge_contribution(
         self, submissions: Sequence[Submission], *, whole: bool = False
     ) -> Judgement:
         """Judge what is sent; `whole` does without the slice, which must change nothing."""
+        if not whole:
+            return self.propose(submissions).judgement
+        _, report, named, unknown, told = self._begun(submissions)
+        derived = self.background.all_derived_with(named)
+        graph = {*(quad.triple for quad in self.background.asserted()), *named, *derived}
+        report += self._judged(graph, named, derived - self.background.derived, unknown)
+        return self._judgement(report, submissions, graph, told)
+
+    def propose(self, submissions: Sequence[Submission], mode: str = ADD) -> Proposal:
+        """Judge what is sent, and say what it would change.
+
+        A submission that removes or replaces leaves the graph as it would be: let a fork do it.
+        """
+        if mode != ADD:
+            return self._propose_removal(submissions, mode)
+        sent, report, named, unknown, told = self._begun(submissions)
+        nameable = [fact for fact in sent if not _is_nameless(fact)]
+        added = self.background.new_of(nameable)
+        with self.background.holding(named) as (new, gone):
+            graph = self.background.slice(self._touched(named, new, unknown))
+            report += self._judged(graph, named, new, unknown)
+            return Proposal(
+                self._judgement(report, submissions, graph, told),
+                Patch.of(lines(added), ()),
+                Patch.of(
+                    lines(
+                        quad
+                        for quad in self.background.derived_quads(new)
+                        if not _names_nameless(quad.triple)
+                    ),
+                    lines(self.background.derived_quads(gone)),
+                ),
+                tuple(self._unsourced(added, submissions)),
+                len(sent) - len(nameable),
+            )
+
+    def judge_change(
+        self, added: Set[ox.Quad], removed: Set[ox.Quad]
+    ) -> tuple[Report, Consequence]:
+        """Change what stands for good, and judge where that differs.
+
+        Gives what is wrong that was not wrong before, and what follows.
+        """
+        following = self.background.revise(added, removed)
+        new, gone = following.new, following.gone
+        mentioned = {
+            term.value
+            for quad in (*added, *removed)
+            for term in (quad.predicate, quad.object)
+            if isinstance(term, ox.NamedNode)
+        }
+        names = {name for name in mentioned if not self.background.describes(name)}
+        names |= _subjects((*added, *removed, *new, *gone))
+        names |= self.background.read_from(_subjects((*removed, *gone)))
+        report = self._report(names)
+        if report.findings:
+            # What was wrong before is no fault of the change.
+            self.background.put({*removed, *gone}, {*added, *new})
+            known = {_sameness(one) for one in self._report(names).findings}
+            self.background.put({*added, *new}, {*removed, *gone})
+            report = Report(tuple(o for o in report.findings if _sameness(o) not in known))
+        return report, following
+
+    def _report(self, names: set[str]) -> Report:
+        whole = self.shapes.judge(self.background.slice(names))
+        found = Report(tuple(one for one in whole.findings if str(one.focus) in names))
+        data = self.prefixes.iri("graph:data/"), self.prefixes.iri("graph:contribution")
+        written = {
+            quad.triple
+            for name in names
+            for quad in self.background.store.quads_for_pattern(ox.NamedNode(name), None, None)
+            if isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value.startswith(data)
+        }
+        return found + self.shapes.judge_written(written | self._axioms)
+
+    def _begun(
+        self, submissions: Sequence[Submission]
+    ) -> tuple[tuple[ox.Triple, ...], Report, list[ox.Triple], set[str], tuple[Stated, ...]]:
         sent = tuple(_apart(submissions))
         report = self.shapes.judge_written({*sent, *self._axioms})
         named = [_named(fact) for fact in sent]
-        unknown = self._unknown(named)
+        return (
+            sent,
+            report,
+            named,
+            self._unknown(named),
+            tuple(self._beside_what_stands(submissions)),
+        )
+
+    def _propose_removal(self, submissions: Sequence[Submission], mode: str) -> Proposal:
+        sent = tuple(_apart(submissions))
+        nameable = [fact for fact in sent if not _is_nameless(fact)]
         told = tuple(self._beside_what_stands(submissions))
-        if whole:
-            derived = self.background.all_derived_with(named)
-            graph = {*(quad.triple for quad in self.background.asserted()), *named, *derived}
-            report += self._judged(graph, named, derived - self.background.derived, unknown)
-            return self._judgement(report, submissions, graph, told)
-        with self.background.holding(named) as new:
-            graph = self.background.slice(self._touched(named, new, unknown))
-            report += self._judged(graph, named, new, unknown)
-            return self._judgement(report, submissions, graph, told)
+        removed = frozenset(self._removed(nameable, mode))
+        added = self.background.new_of(nameable) if mode == REPLACE else frozenset[ox.Quad]()
+        report, following = self.judge_change(added, removed)
+        names = _subjects((*added, *removed))
+        graph = self.background.slice(names)
+        beside = [one for one in told if mode == REMOVE or one.sent in one.standing]
+        return Proposal(
+            self._judgement(report, submissions, graph, beside),
+            Patch.of(lines(added), lines(removed)),
+            Patch.of(lines(following.new), lines(following.gone)),
+            tuple(self._unsourced(added, submissions)),
+            len(sent) - len(nameable),
+        )
+
+    def _removed(self, sent: Sequence[ox.Triple], mode: str) -> Iterator[ox.Quad]:
+        """Give what goes: the facts that are sent, or those in whose place they come."""
+        for fact in sent:
+            if isinstance(fact.subject, ox.NamedNode):
+                if mode == REMOVE:
+                    yield from self.background.written(fact.subject, fact.predicate, fact.object)
+                    continue
+                for quad in self.background.written(fact.subject, fact.predicate):
+                    if quad.triple not in sent:
+                        yield quad
+
+    def _unsourced(
+        self, added: Iterable[ox.Quad], submissions: Sequence[Submission]
+    ) -> Iterator[tuple[str, str, Place | None]]:
+        names = _subjects(added)
+        for name in sorted(names - self.background.with_a_source(names) if names else ()):
+            places = [(one.name, one.places.subjects.get(name)) for one in submissions]
+            file, place = next((found for found in places if found[1]), places[0])
+            yield name, file, place
 
     def _judgement(
         self,
@@ -311,3 +443,29 @@ def _renamed(finding: Finding) -> Finding:
 def _subject(fact: ox.Triple | ox.Quad) -> str:
     assert not isinstance(fact.subject, ox.Triple)  # noqa: S101 - no triple terms were let in
     return fact.subject.value
+
+
+def lines(quads: Iterable[ox.Quad]) -> frozenset[str]:
+    """Give facts as lines of N-Quads."""
+    text = ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""
+    return frozenset(text.decode().split("\n")[:-1])
+
+
+def _subjects(quads: Iterable[ox.Quad]) -> set[str]:
+    return {quad.subject.value for quad in quads if isinstance(quad.subject, ox.NamedNode)}
+
+
+def _sameness(finding: Finding) -> tuple[str, ...]:
+    return (finding.shape, str(finding.focus), *finding.path, str(finding.value))
+
+
+def _is_nameless(fact: ox.Triple) -> bool:
+    return isinstance(fact.subject, ox.BlankNode) or isinstance(fact.object, ox.BlankNode)
+
+
+def _names_nameless(fact: ox.Triple) -> bool:
+    """Tell whether a fact that was derived is about a thing that only had a name meanwhile."""
+    return any(
+        isinstance(term, ox.NamedNode) and term.value.startswith(_NAMELESS)
+        for term in (fact.subject, fact.object)
+    )

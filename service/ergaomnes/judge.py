@@ -1,18 +1,26 @@
-"""The process that judges what strangers send: it reads frames, and answers each with one.
+"""The process that judges what strangers send: a fork of its own for each submission.
 
-Nothing else imports this file: `judging.py` starts it, holds it to its time and replaces it.
+Nothing else imports this file: `judging.py` starts it and talks to it over a socket. What stands is
+loaded once; then each socket that comes over the first one brings a submission, and the fork that
+judges it ends with its answer. Whatever a submission does, it does to its fork alone.
 """
 
+import contextlib
+import gc
+import math
+import os
 import resource
 import signal
+import socket
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ergaomnes import media
-from ergaomnes.contribution import Packaged
-from ergaomnes.errors import SubmissionSyntax
+from ergaomnes.contribution import Packaged, Proposal
+from ergaomnes.errors import ErgaOmnesError, told
 from ergaomnes.judgement import WRITTEN
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.shipped import shipped
@@ -25,13 +33,32 @@ _EMPTY = b""
 def _reply(
     packaged: Packaged, head: Mapping[str, Any], content: bytes
 ) -> tuple[dict[str, Any], bytes]:
+    """Judge one submission: lengths and counts in the head; report and patches in the body."""
     try:
         sent = list(_read(head["parts"], content))
-    except SubmissionSyntax as error:
-        return {"error": "syntax", **error.data}, _EMPTY
-    judged = packaged.judge_contribution(sent)
-    written_as = next(one for one in WRITTEN if one.media_type == head["as"])
-    return {}, judged.written(written_as, packaged.prefixes, head["language"])
+        proposal = packaged.propose(sent, head["mode"])
+    except ErgaOmnesError as error:
+        return told(error), _EMPTY
+    report = proposal.judgement.written(
+        next(one for one in WRITTEN if one.media_type == head["as"]),
+        packaged.prefixes,
+        head["language"],
+    )
+    bodies = (report, proposal.patch.written(), proposal.following.written())
+    return {**_counts(proposal), "lengths": [len(one) for one in bodies]}, b"".join(bodies)
+
+
+def _counts(proposal: Proposal) -> dict[str, Any]:
+    judgement = proposal.judgement
+    return {
+        "conforms": judgement.report.conforms,
+        "warnings": judgement.warnings,
+        "unsourced": [
+            [subject, file, place.line if place else None, place.column if place else None]
+            for subject, file, place in proposal.unsourced
+        ],
+        "nameless": proposal.nameless,
+    }
 
 
 def _read(parts: Iterable[tuple[str, str, int]], content: bytes) -> Iterator[Submission]:
@@ -41,10 +68,14 @@ def _read(parts: Iterable[tuple[str, str, int]], content: bytes) -> Iterator[Sub
         begin += size
 
 
-def _hold_to(memory: int) -> None:
-    """From here on this process writes no file and takes no more memory than it may."""
+def _hold_to(memory: int, seconds: float) -> None:
+    """From here on this process writes no file, and takes no more memory or time than it may."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    most = math.ceil(time.process_time() + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+    # Nobody else knows this process: it ends itself, whoever has gone away meanwhile.
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         with open("/proc/self/statm", encoding="ascii") as sizes:  # noqa: PTH123 - as in reader
             size = int(sizes.read().split()[0]) * resource.getpagesize()
@@ -53,24 +84,37 @@ def _hold_to(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
 
 
-def main(dump: str, memory: str) -> None:
-    """Judge submissions until the standard input closes."""
+def _judge(packaged: Packaged, memory: int, caller: socket.socket) -> None:
+    with caller.makefile("rb") as stream:
+        head, content = read_frame(stream)
+    _hold_to(memory, head["seconds"])
+    said, body = _reply(packaged, head, content)
+    caller.sendall(frame(said, body))
+
+
+def main(dump: str, memory: str, descriptor: str) -> None:
+    """Judge submissions until the other side of the socket closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    out = sys.stdout.buffer
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a fork
+    door = socket.socket(fileno=int(descriptor))
     packaged = Packaged(Path(dump), shipped(), prefixes())
-    # What the validator loads on first use is loaded before the limits hold.
-    packaged.judge_contribution([read_submission(_EMPTY, media.TURTLE)])
-    _hold_to(int(memory))
-    out.write(frame({"ready": True}))
-    out.flush()
+    # What the validator loads on first use is loaded before anything is forked.
+    packaged.propose([read_submission(_EMPTY, media.TURTLE)])
+    packaged.warm()
+    gc.collect()
+    gc.freeze()  # so that a fork does not copy what it only looks at
+    door.sendall(b"r")
     while True:
-        try:
-            head, content = read_frame(sys.stdin.buffer)
-        except EOFError:
+        sign, descriptors, _, _ = socket.recv_fds(door, 1, 1)
+        if not sign:
             return
-        said, body = _reply(packaged, head, content)
-        out.write(frame(said, body))
-        out.flush()
+        with socket.socket(fileno=descriptors[0]) as caller:
+            if os.fork():
+                continue
+            door.close()
+            with contextlib.suppress(BaseException):
+                _judge(packaged, int(memory), caller)
+            os._exit(0)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ class Judgement:
         """Say whether nothing is wrong; when strict, a warning is wrong too."""
         return self.report.conforms and not (strict and self.report.count(Severity.WARNING))
 
+    @property
+    def warnings(self) -> int:
+        """Count what is no violation and yet doubtful."""
+        return self.report.count(Severity.WARNING)
+
     def as_text(self, prefixes: Prefixes, language: str) -> str:
         """Say all of it for a person at a terminal."""
         words = _WORDS.get(language, _WORDS["en"])

@@ -1,47 +1,67 @@
-"""Have what strangers send judged in a process that can be killed.
+"""Have what strangers send judged in processes that can die of it.
 
-`judge.py` is the other side; the two speak in the frames of a reader process. One submission is
-judged at a time; a process that runs late, outgrows its memory or dies is replaced, and nothing of
-the service goes with it.
+`judge.py` is the other side. It loads what stands once, and forks for each submission; each is sent
+over a socket of its own. One that runs late, outgrows its memory or dies takes nothing with it.
 """
 
 import math
 import os
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NoReturn, Self
+from typing import Any, Self
 
 from ergaomnes.errors import (
     BuildFailed,
     Busy,
     JudgementCrashed,
     JudgementTimeout,
-    SubmissionSyntax,
     SubmissionTooLarge,
+    rebuilt,
 )
 from ergaomnes.judgement import WRITTEN
+from ergaomnes.patch import Patch
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.settings import Settings
-from ergaomnes.submission import READ, Part, format_named
+from ergaomnes.submission import ADD, READ, Part, format_named
 
 OFFERED = tuple(one.media_type for one in WRITTEN)
 ACCEPTED = tuple(one.media_type for one in READ)
 
 _START_LIMIT = 120.0
-_EMPTY = b""
+_GRACE = 2.0  # a fork ends itself; this is for one that cannot
+
+
+@dataclass(frozen=True, slots=True)
+class Unsourced:
+    """A record whose facts have no source, and where it stands in what was sent."""
+
+    subject: str
+    file: str
+    line: int | None
+    column: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A written report."""
+    """A written report, and what the submission would change."""
 
     body: bytes
     media_type: str
+    conforms: bool
+    warnings: int
+    patch: Patch
+    following: Patch
+    """What would follow by the rules, and what would no longer."""
+    unsourced: tuple[Unsourced, ...]
+    nameless: int
+    """How many facts are about things without a name, which a patch cannot hold."""
 
 
 class Judges:
@@ -54,8 +74,10 @@ class Judges:
         self.dump = dump
         self.settings = settings
         self.seconds = 3 * settings.time_limit if seconds is None else seconds
+        self._places = threading.BoundedSemaphore(settings.validations)
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._door: socket.socket | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -71,12 +93,12 @@ class Judges:
     def close(self) -> None:
         """End the process."""
         process, self._process = self._process, None
+        door, self._door = self._door, None
+        if door is not None:
+            door.close()
         if process is not None:
             process.kill()
             process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
 
     def move(self, dump: Path) -> None:
         """Judge by another dump from now on."""
@@ -98,80 +120,98 @@ class Judges:
         return self.judge_parts([part], written_as=written_as, language=language)
 
     def judge_parts(
-        self, parts: Sequence[Part], *, written_as: str, language: str = "en"
+        self, parts: Sequence[Part], *, written_as: str, language: str = "en", mode: str = ADD
     ) -> Judged:
-        """Judge several texts together, as one submission."""
+        """Judge several texts together, as one submission that adds, replaces or removes."""
         content = b"".join(part.content for part in parts)
         if len(content) > self.settings.submission_limit:
             raise SubmissionTooLarge(self.settings.submission_limit)
         told = [(part.name, part.kind.media_type, len(part.content)) for part in parts]
-        if not self._turn.acquire(timeout=self.seconds):
+        head = {"parts": told, "as": written_as, "language": language, "mode": mode}
+        if not self._places.acquire(timeout=self.seconds):
             raise Busy(retry_after=math.ceil(self.seconds))
         try:
-            head, body = self._ask({"parts": told, "as": written_as, "language": language}, content)
+            said, body = self._ask({**head, "seconds": self.seconds}, content)
         finally:
-            self._turn.release()
-        if "error" in head:
-            _raise(head)
-        return Judged(body, written_as)
+            self._places.release()
+        if "raised" in said:
+            raise rebuilt(said)
+        report, patch, following = _cut(body, said["lengths"])
+        return Judged(
+            body=report,
+            media_type=written_as,
+            conforms=said["conforms"],
+            warnings=said["warnings"],
+            patch=Patch.read(patch),
+            following=Patch.read(following),
+            unsourced=tuple(Unsourced(*one) for one in said["unsourced"]),
+            nameless=said["nameless"],
+        )
 
     def _ask(self, head: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
-        process = self._started()
-        late = threading.Event()
+        began = time.monotonic()
+        with self._forked() as caller:
+            try:
+                caller.sendall(frame(dict(head), content))
+                with caller.makefile("rb") as stream:
+                    return read_frame(stream)
+            except (OSError, EOFError):
+                if time.monotonic() - began >= self.seconds:
+                    raise JudgementTimeout(self.seconds) from None
+                raise JudgementCrashed(self.settings.memory_limit) from None
 
-        def kill() -> None:
-            late.set()
-            process.kill()
+    def _forked(self) -> socket.socket:
+        """Have the process fork, and give the socket on which the fork listens."""
+        ours, theirs = socket.socketpair()
+        ours.settimeout(self.seconds + _GRACE)
+        with theirs, self._turn:
+            for _ in range(2):
+                door = self._started()
+                try:
+                    socket.send_fds(door, [b"f"], [theirs.fileno()])
+                except OSError:
+                    self.close()  # it died since: another one takes over
+                else:
+                    return ours
+        raise BuildFailed("the judging process dies at once")
 
-        clock = threading.Timer(self.seconds, kill)
-        clock.start()
-        try:
-            _pipe(process.stdin).write(frame(dict(head), content))
-            _pipe(process.stdin).flush()
-            return read_frame(_pipe(process.stdout))
-        except (OSError, EOFError):
-            self.close()
-            if late.is_set():
-                raise JudgementTimeout(self.seconds) from None
-            raise JudgementCrashed(self.settings.memory_limit) from None
-        finally:
-            clock.cancel()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._process.poll() is None:
-            return self._process
+    def _started(self) -> socket.socket:
+        if self._process is not None and self._process.poll() is None and self._door is not None:
+            return self._door
         self.close()
         package = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [
-                sys.executable,
-                "-m",
-                "ergaomnes.judge",
-                str(self.dump),
-                str(self.settings.memory_limit),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        clock = threading.Timer(_START_LIMIT, self._process.kill)
-        clock.start()
+        door, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [
+                    sys.executable,
+                    "-m",
+                    "ergaomnes.judge",
+                    str(self.dump),
+                    str(self.settings.memory_limit),
+                    str(theirs.fileno()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        self._door = door
+        door.settimeout(_START_LIMIT)
         try:
-            read_frame(_pipe(self._process.stdout))
-        except EOFError:
+            is_ready = door.recv(1)
+        except OSError:
+            is_ready = b""
+        if not is_ready:
             self.close()
-            raise BuildFailed("the judging process did not start") from None
-        finally:
-            clock.cancel()
-        return self._process
+            raise BuildFailed("the judging process did not start")
+        return door
 
 
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None  # noqa: S101 - Popen was given PIPE
-    return stream
-
-
-def _raise(head: Mapping[str, Any]) -> NoReturn:
-    raise SubmissionSyntax(head["file"], head["line"], head["column"], head["why"])
+def _cut(body: bytes, lengths: Sequence[int]) -> Iterator[bytes]:
+    begin = 0
+    for length in lengths:
+        yield body[begin : begin + length]
+        begin += length

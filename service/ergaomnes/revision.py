@@ -25,8 +25,8 @@ from typing import Any
 import pyoxigraph as ox
 
 from ergaomnes import media
-from ergaomnes.background import Background
 from ergaomnes.build import Built, Difference, build_upon, current
+from ergaomnes.contribution import Packaged, lines
 from ergaomnes.errors import (
     BadRequest,
     ChangeCrashed,
@@ -46,9 +46,8 @@ from ergaomnes.guard import guarded_update
 from ergaomnes.judgement import Judgement, Located
 from ergaomnes.ledger import Change, chain_of, graph_of, read_ledger
 from ergaomnes.reader import close_the_ways_out, frame, read_frame
-from ergaomnes.report import Finding, Report, Severity
+from ergaomnes.report import Report, Severity
 from ergaomnes.settings import Settings
-from ergaomnes.shapes import Shapes
 from ergaomnes.shipped import Shipped
 from ergaomnes.submission import format_named
 from ergaomnes.terms import Prefixes, read_prefixes
@@ -76,7 +75,8 @@ class Revision:
         self.base = base
         self.files = files
         self.prefixes = read_prefixes(files.prefixes)
-        self.background = Background(base.dump, files, self.prefixes)
+        self.packaged = Packaged(base.dump, files, self.prefixes)
+        self.background = self.packaged.background
         self.store = self.background.store
 
     def made(self, asked: Mapping[str, Any], body: bytes) -> Change | None:
@@ -85,9 +85,10 @@ class Revision:
         if not added and not removed:
             return None
         self.check(added | removed)
-        plus, minus = _quads(added), _quads(removed)
-        following = self.background.revise(plus, minus)
-        report = self.judged(plus, minus, following.new, following.gone)
+        judged, following = self.packaged.judge_change(_quads(added), _quads(removed))
+        report = _json(judged, self.prefixes)
+        if not judged.conforms:
+            raise ChangeRejected(judged.count(Severity.VIOLATION), report)
         ledger = read_ledger(self.settings)
         change = Change(
             number=len(ledger.records) + 1,
@@ -109,8 +110,8 @@ class Revision:
             self.base,
             changes=ledger.with_(change, change.record(chain_of(self.settings))),
             difference=Difference(
-                added=added | _lines(following.new),
-                removed=removed | _lines(following.gone),
+                added=added | lines(following.new),
+                removed=removed | lines(following.gone),
                 rules=following.rules,
                 stated=len(added) - len(removed),
                 derived=len(following.new) - len(following.gone),
@@ -194,50 +195,6 @@ class Revision:
                     "The change holds blank nodes, which nobody can cite or change again.",
                     remedy="Give each thing a name.",
                 )
-
-    def judged(
-        self,
-        added: frozenset[ox.Quad],
-        removed: frozenset[ox.Quad],
-        new: frozenset[ox.Quad],
-        gone: frozenset[ox.Quad],
-    ) -> dict[str, object]:
-        """Judge the graph as it would be where it differs; raise what is wrong that was not."""
-        shapes = Shapes.read(self.files, self.prefixes)
-        mentioned = {
-            term.value
-            for quad in (*added, *removed)
-            for term in (quad.predicate, quad.object)
-            if isinstance(term, ox.NamedNode)
-        }
-        own = {name for name in mentioned if not self.background.describes(name)}
-        own |= _subjects((*added, *removed, *new, *gone))
-        own |= self.background.read_from(_subjects((*removed, *gone)))
-        report = self._report(shapes, own)
-        if not report.conforms:
-            # What was wrong before is no fault of the change.
-            self.background.put({*removed, *gone}, {*added, *new})
-            known = {_sameness(one) for one in self._report(shapes, own).findings}
-            self.background.put({*added, *new}, {*removed, *gone})
-            report = Report(tuple(o for o in report.findings if _sameness(o) not in known))
-        said = _json(report, self.prefixes)
-        if not report.conforms:
-            raise ChangeRejected(report.count(Severity.VIOLATION), said)
-        return said
-
-    def _report(self, shapes: Shapes, names: set[str]) -> Report:
-        whole = shapes.judge(self.background.slice(names))
-        found = Report(tuple(one for one in whole.findings if str(one.focus) in names))
-        data = self.prefixes.iri("graph:data/")
-        narrower = self.prefixes.iri("rdfs:subClassOf")
-        written = {
-            quad.triple
-            for name in names
-            for quad in self.store.quads_for_pattern(ox.NamedNode(name), None, None)
-            if isinstance(quad.graph_name, ox.NamedNode) and quad.graph_name.value.startswith(data)
-        }
-        axioms = {f for f in self.background.structure if f.predicate.value == narrower}
-        return found + shapes.judge_written(written | axioms)
 
 
 class Evaluation:
@@ -347,26 +304,13 @@ def _count(report: Mapping[str, object], severity: str) -> int:
     return int(counts[severity])
 
 
-def _sameness(finding: Finding) -> tuple[str, ...]:
-    return (finding.shape, str(finding.focus), *finding.path, str(finding.value))
-
-
 def _dumped(store: ox.Store) -> set[bytes]:
     text = store.dump(format=ox.RdfFormat.N_QUADS) or b""
     return set(text.split(b"\n"))
 
 
-def _subjects(quads: Iterable[ox.Quad]) -> set[str]:
-    return {quad.subject.value for quad in quads if isinstance(quad.subject, ox.NamedNode)}
-
-
 def _quads(lines: Iterable[str]) -> frozenset[ox.Quad]:
     return frozenset(ox.parse("\n".join(lines), format=ox.RdfFormat.N_QUADS))
-
-
-def _lines(quads: Iterable[ox.Quad]) -> Lines:
-    text = ox.serialize(quads, format=ox.RdfFormat.N_QUADS) or b""
-    return frozenset(text.decode().split("\n")[:-1])
 
 
 def main(data_dir: str, root: str) -> None:

@@ -139,6 +139,10 @@ class Settings:
         default=2_000_000,
         metadata={"about": "bytes a submitted file may have", "least": 1},
     )
+    validations: int = field(
+        default=2,
+        metadata={"about": "how many submissions are judged at the same time", "least": 1},
+    )
     change_limit: int = field(
         default=20_000,
         metadata={"about": "facts a curator's change may add and remove", "least": 1},

@@ -18,6 +18,9 @@ READ: tuple[media.Format, ...] = (
     media.JSON_LD,
     media.RDF_XML,
 )
+ADD, REPLACE, REMOVE = "add", "replace", "remove"
+MODES = (ADD, REPLACE, REMOVE)
+"""What a submission does: add its facts, put them in the place of others, or remove them."""
 _ENDINGS = {
     ".ttl": media.TURTLE,
     ".trig": media.TRIG,
