@@ -7,6 +7,7 @@ rule or version means another folder, and a folder that exists is finished:
     stores/<key>/store/        the same facts as an Oxigraph store on disk
     stores/<key>/answers.json  what the service is asked of the whole, such as its counts
     stores/<key>/meta.json     what it was made from, and how much there is
+    stores/<key>/delta.patch   what sets it apart from the store that it was made of, if it was
 
 The changes are those of the ledger (`ledger.py`), made to the shipped facts in their order. A store
 can be made of these alone, or faster of another store and what has changed since: to the same dump.
@@ -18,6 +19,7 @@ A service reads the *published* store, and moves on when another is published:
 
     stores/published         the key of that store; replaced whole
     stores/<key>/.held       locked by each service that reads this store, which is then not removed
+    stores/<key>/.forgotten  there where the store is removed as soon as nobody reads it
     generations/<key>.json   the record of each store that was ever published; it stays
 """
 
@@ -42,6 +44,7 @@ from ergaomnes.engine import Triples
 from ergaomnes.errors import BuildFailed, NoSuchFile
 from ergaomnes.ledger import Ledger, read_ledger
 from ergaomnes.locks import alone, share, sync, try_to_hold
+from ergaomnes.patch import Patch
 from ergaomnes.progress import Tell, shown
 from ergaomnes.rules import derive, described, read_rules
 from ergaomnes.settings import Settings
@@ -52,7 +55,7 @@ from ergaomnes.turtle import replace
 
 _BUILDING = ".building-"
 _NO_CHANGES = Ledger()
-PUBLISHED, _HELD = "published", ".held"
+PUBLISHED, _HELD, _FORGOTTEN = "published", ".held", ".forgotten"
 _MAKERS = (
     engine,
     ledger,
@@ -79,6 +82,8 @@ class Built:
     """How many records of the ledger are in it."""
     head: str = ""
     """The hash of the last of them."""
+    base: str = ""
+    """The store that it was made of, if it was made of one."""
 
     @property
     def dump(self) -> Path:
@@ -94,6 +99,11 @@ class Built:
     def answers(self) -> Path:
         """The answers to the queries of `queries/descriptions`."""
         return self.place / "answers.json"
+
+    @property
+    def delta(self) -> Path:
+        """What sets it apart from its base, where it has one."""
+        return self.place / "delta.patch"
 
     @property
     def meta(self) -> Path:
@@ -175,14 +185,20 @@ def build_upon(
             stands = {line for line in stood if not line.endswith(ends)}
             stands = (stands - difference.removed) | difference.added
             said = {line.rpartition(" <")[0] for line in stands}
-            about = (
+            about = [
                 line for line in _about(files, changes) if line.rpartition(" <")[0] not in said
-            )
+            ]
             stands.update(about)
+            added, removed = stands - stood, stood - stands
             content = "".join(f"{line}\n" for line in sorted(stands)).encode()
             _write(temporary / "graph.nq", content)
-            _change(base, temporary / "store", added=stands - stood, removed=stood - stands)
-            _write(temporary / "answers.json", json.dumps(_answers(files, answered())).encode())
+            _change(base, temporary / "store", added=added, removed=removed)
+            _write(temporary / "delta.patch", Patch.of(added, removed).written())
+            whole = answered()
+            for graph in {ledger.graph_of(line) for line in about}:
+                whole.remove_graph(pyoxigraph.NamedNode(graph))
+            whole.extend(_quads(about))
+            _write(temporary / "answers.json", json.dumps(_answers(files, whole)).encode())
             counts = {
                 "files": len(files.turtle_files()),
                 "graphs": len({ledger.graph_of(line) for line in stands}),
@@ -200,7 +216,7 @@ def build_upon(
                 rules_made=made,
                 seconds=time.perf_counter() - began,
             )
-            _publishable(temporary, stores / key, meta)
+            _publishable(temporary, stores / key, {**meta, "base": base.key})
             found = _finished(stores / key, key)
     except OSError as error:
         raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
@@ -258,6 +274,15 @@ def tidy(settings: Settings) -> None:
     stores = _stores(settings)
     with contextlib.suppress(OSError), alone(stores / ".lock"):
         _keep(stores, settings.kept_stores, stores / (_published_key(stores) or _HELD))
+
+
+def forget(settings: Settings) -> None:
+    """Have every store but the published one removed, as soon as nobody reads it."""
+    stores = _stores(settings)
+    with alone(stores / ".lock"):
+        for place in _others(stores, stores / (_published_key(stores) or _HELD)):
+            (place / _FORGOTTEN).touch()
+    tidy(settings)
 
 
 def open_read_only(built: Built) -> EmbeddedEngine:
@@ -486,6 +511,7 @@ def _finished(place: Path, key: str) -> Built | None:
         versions=meta["versions"],
         changes=meta.get("changes", 0),
         head=meta.get("head", ""),
+        base=meta.get("base", ""),
     )
 
 
@@ -504,8 +530,21 @@ def _sweep(stores: Path) -> None:
 
 def _keep(stores: Path, number: int, newest: Path) -> None:
     """Remove all but the stores that were used last, are published or are held."""
+    others = _others(stores, newest)
+    others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
+    lasting = [place for place in others if not (place / _FORGOTTEN).exists()]
+    for place in [one for one in others if one not in lasting[: number - 1]]:
+        with (place / _HELD).open("ab") as stream:
+            if try_to_hold(stream.fileno()):
+                aside = place.with_name(f"{_BUILDING}{place.name}-old")
+                place.replace(aside)
+                shutil.rmtree(aside, ignore_errors=True)
+
+
+def _others(stores: Path, newest: Path) -> list[Path]:
+    """List the stores that are neither the newest nor published."""
     public = _published_key(stores)
-    others = [
+    return [
         place
         for place in stores.iterdir()
         if place.is_dir()
@@ -513,13 +552,6 @@ def _keep(stores: Path, number: int, newest: Path) -> None:
         and place != newest
         and place.name != public
     ]
-    others.sort(key=lambda place: place.stat().st_mtime, reverse=True)
-    for place in others[number - 1 :]:
-        with (place / _HELD).open("ab") as stream:
-            if try_to_hold(stream.fileno()):
-                aside = place.with_name(f"{_BUILDING}{place.name}-old")
-                place.replace(aside)
-                shutil.rmtree(aside, ignore_errors=True)
 
 
 def _published_key(stores: Path) -> str:

@@ -83,6 +83,14 @@ class Packaged:
             fact for fact in self.background.structure if fact.predicate.value == narrower
         )
 
+    def take_over(self, added: Iterable[ox.Quad], removed: Iterable[ox.Quad]) -> None:
+        """Have other facts stand from now on, what follows from them among them."""
+        self.background.put(added, removed)
+        for holder in (self, self.background):
+            for name, value in vars(type(holder)).items():
+                if isinstance(value, cached_property):
+                    holder.__dict__.pop(name, None)
+
     def judge(self, tell: Tell | None = None) -> Judgement:
         """Judge the packaged graph: its facts, what was written by hand, the ontology's style."""
         ontology = {quad.triple for quad in self.background.asserted()} | set(self._shape_facts())

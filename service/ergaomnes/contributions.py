@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from ergaomnes.ledger import CHANGE, chain_of
 from ergaomnes.patch import Patch
 from ergaomnes.redaction import redact
 from ergaomnes.settings import Settings
+from ergaomnes.terms import prefixes
 from ergaomnes.tokens import CURATOR, Token
 
 FOLDER = "contributions"
@@ -262,9 +263,28 @@ class Contributions:
             record = self._read().submitted.get(number)
             return record is not None and self._token(record) == by.name
 
+    def changes_of(self, number: int) -> list[int]:
+        """Give the change by which a contribution was accepted, and all that undo or redo it."""
+        with self._guard:
+            index = self._read()
+            change = index.accepted.get(number)
+            return [] if change is None else sorted(index.related(change))
+
+    def accepted_by(self, changes: Container[int]) -> list[int]:
+        """Give the contributions that were accepted by some changes."""
+        with self._guard:
+            return [sent for sent, change in self._read().accepted.items() if change in changes]
+
     def patch(self, number: int) -> Patch:
-        """Give what a contribution adds and removes."""
-        return Patch.read(self.part(number, _PATCH))
+        """Give what a contribution adds, in a graph of its own, and removes."""
+        patch = Patch.read(self.part(number, _PATCH))
+        shared = f"<{prefixes()['graph']}contribution> ."
+        own = f"<{prefixes()['graph']}data/{FOLDER}/{number}> ."
+        added = (
+            line.removesuffix(shared) + own if line.endswith(shared) else line
+            for line in patch.added
+        )
+        return Patch.of(added, patch.removed)
 
     def following(self, number: int) -> Patch:
         """Give what would follow from it by the rules."""
@@ -285,15 +305,15 @@ class Contributions:
     def redact(self, number: int, by: Token, reason: str) -> Record:
         """Take away all that was sent and said of a contribution; a signed tombstone stays.
 
-        The turn of the curation must be held; of one that was accepted nothing may stand any more,
-        and its changes are taken away from the ledger by the curation.
+        The turn of the curation must be held. Of one that was accepted, the curation has taken its
+        changes away from the ledger before, and so made sure that nothing of it stands.
         """
         with self._guard, self.chain.held():
             index = self._read()
             if number not in index.submitted:
                 raise UnknownContribution(number)
-            if (state := self._state(number)) in (ACCEPTED, REDACTED):
-                raise ContributionClosed(number, state, "not in the graph any more")
+            if self._state(number) == REDACTED:
+                raise ContributionClosed(number, REDACTED, "still kept")
             records = [index.submitted[number], *index.events.get(number, ())]
             return redact(self.chain, self.settings, records, by.label, reason)
 
@@ -399,6 +419,13 @@ class _Index:
     def is_undone(self, change: int) -> bool:
         """Tell whether a change was taken back, and that not taken back itself."""
         return any(not self.is_undone(one) for one in self._undone_by.get(change, ()))
+
+    def related(self, change: int) -> set[int]:
+        """Give a change, those that take it back, those that take these back, and so on."""
+        found = {change}
+        for one in self._undone_by.get(change, ()):
+            found |= self.related(one)
+        return found
 
     def _take(self, record: Record) -> None:
         number, about = record.number, record.about

@@ -80,6 +80,7 @@ ErgaOmnesError
 ├── GraphClosed                 409
 ├── ChangeUndone                409
 ├── ContributionClosed          409
+├── ContributionConflict        409
 ├── StillStands                 409
 ├── GenerationMoved             412
 ├── ChangeRejected              422
@@ -1384,6 +1385,39 @@ class ContributionClosed(ErgaOmnesError):
             " or, where it was accepted, by an undo.",
             number=number,
             state=state,
+        )
+
+
+class ContributionConflict(ErgaOmnesError):
+    """The graph has changed since a contribution was handed in, and it does not fit any more."""
+
+    status = 409
+    slug = "contribution-conflict"
+    title = "The graph has changed meanwhile"
+    exit_status = EXIT_FINDINGS
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        missing: Sequence[str] = (),
+        present: Sequence[str] = (),
+        standing: Sequence[str] = (),
+        report: Mapping[str, object] | None = None,
+    ) -> None:
+        why = [
+            f"{len(missing):,} of the facts that it removes do not stand" if missing else "",
+            f"{len(present):,} of the facts that it adds stand already" if present else "",
+            "with it the graph would break a rule" if report else "",
+        ]
+        super().__init__(
+            f"Contribution {number} does not fit: {'; '.join(filter(None, why))}.",
+            remedy="Reject it with a reason, or have it handed in anew on the graph as it is.",
+            number=number,
+            missing=list(missing),
+            present=list(present),
+            standing=list(standing),
+            report=dict(report) if report else None,
         )
 
 

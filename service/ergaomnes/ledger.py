@@ -25,6 +25,8 @@ from ergaomnes.terms import Prefixes
 FOLDER, TURN = "ledger", ".turn"
 GENERATIONS = "generations"
 CHANGE = "change"
+AFRESH = "afresh"
+"""Asks for the store anew, with what the ledger says now, and no change."""
 _SAID, _PATCH = "said.json", "patch"
 _ABOUT = ("base", "report", "warnings", "undoes", "contribution")
 _WORDS = ("author", "contributor", "token", "reason", "source", "licence")

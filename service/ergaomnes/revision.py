@@ -1,12 +1,14 @@
-"""The process that works out a change: what it adds and removes, whether it may, what follows.
+"""The process that works out changes: what each adds and removes, whether it may, what follows.
 
-`curation.py` starts it for one change, and it ends with that. What a curator sent is read and
-evaluated in a fork of its own, without any way out and with limits; the rest is done here: the
-graph as it would be is judged, the rules run where it differs, and the new store is made. Nothing
-counts until the other side has written the record.
+`curation.py` starts it. It loads what stands once, and forks for each change; the fork judges the
+graph as it would be, runs the rules where it differs and makes the new store. What a curator sent
+is read and evaluated in a fork of that one, without any way out and with limits. Nothing counts
+until the other side has written the record; then the difference is taken over here, and the next
+change begins from it.
 """
 
 import contextlib
+import gc
 import hashlib
 import json
 import math
@@ -25,7 +27,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from ergaomnes import media
-from ergaomnes.build import Built, Difference, build_upon, current
+from ergaomnes.build import Built, Difference, build_upon, current, published
 from ergaomnes.contribution import Packaged, lines
 from ergaomnes.errors import (
     BadRequest,
@@ -34,6 +36,7 @@ from ergaomnes.errors import (
     ChangeTimeout,
     ChangeTooLarge,
     ChangeUndone,
+    ContributionConflict,
     ErgaOmnesError,
     GraphClosed,
     QuerySyntax,
@@ -44,7 +47,8 @@ from ergaomnes.errors import (
 )
 from ergaomnes.guard import guarded_update
 from ergaomnes.judgement import Judgement, Located
-from ergaomnes.ledger import Change, chain_of, graph_of, read_ledger
+from ergaomnes.ledger import AFRESH, Change, Ledger, chain_of, graph_of, read_ledger
+from ergaomnes.patch import Patch
 from ergaomnes.reader import close_the_ways_out, frame, read_frame
 from ergaomnes.report import Report, Severity
 from ergaomnes.settings import Settings
@@ -70,17 +74,20 @@ Lines = frozenset[str]
 class Revision:
     """The graph as it stands, to be changed once."""
 
-    def __init__(self, settings: Settings, base: Built, files: Shipped) -> None:
+    def __init__(self, settings: Settings, base: Built, files: Shipped, packaged: Packaged) -> None:
         self.settings = settings
         self.base = base
         self.files = files
-        self.prefixes = read_prefixes(files.prefixes)
-        self.packaged = Packaged(base.dump, files, self.prefixes)
-        self.background = self.packaged.background
+        self.packaged = packaged
+        self.prefixes = packaged.prefixes
+        self.background = packaged.background
         self.store = self.background.store
 
     def made(self, asked: Mapping[str, Any], body: bytes) -> Change | None:
         """Work out a change and make its store; nothing when all stays as it is."""
+        if asked["kind"] == AFRESH:
+            self._make(read_ledger(self.settings), Patch(), Patch(), {})
+            return None
         added, removed = self.difference(asked, body)
         if not added and not removed:
             return None
@@ -94,32 +101,42 @@ class Revision:
             number=len(ledger.records) + 1,
             time=asked["time"],
             author=asked["author"],
+            contributor=asked["contributor"],
             token=asked["token"],
             reason=asked["reason"],
             source=asked["source"],
+            licence=asked["licence"],
             base=self.base.key,
             report=hashlib.sha256(json.dumps(report, sort_keys=True).encode()).hexdigest(),
             warnings=_count(report, "warning"),
-            undoes=asked.get("undo"),
+            undoes=asked["undo"],
+            contribution=asked["contribution"],
             added=tuple(sorted(added)),
             removed=tuple(sorted(removed)),
             previous=ledger.head,
         )
+        follows = Patch.of(lines(following.new), lines(following.gone))
+        with_it = ledger.with_(change, change.record(chain_of(self.settings)))
+        self._make(with_it, change.patch, follows, following.rules)
+        return change
+
+    def _make(
+        self, ledger: Ledger, stated: Patch, follows: Patch, rules: Mapping[str, int]
+    ) -> None:
         build_upon(
             self.settings,
             self.base,
-            changes=ledger.with_(change, change.record(chain_of(self.settings))),
+            changes=ledger,
             difference=Difference(
-                added=added | lines(following.new),
-                removed=removed | lines(following.gone),
-                rules=following.rules,
-                stated=len(added) - len(removed),
-                derived=len(following.new) - len(following.gone),
+                added=frozenset((*stated.added, *follows.added)),
+                removed=frozenset((*stated.removed, *follows.removed)),
+                rules=rules,
+                stated=len(stated.added) - len(stated.removed),
+                derived=len(follows.added) - len(follows.removed),
             ),
             answered=self._whole,
             files=self.files,
         )
-        return change
 
     def difference(self, asked: Mapping[str, Any], body: bytes) -> tuple[Lines, Lines]:
         """Find what is added and what is removed, in a process that may die of it."""
@@ -204,6 +221,7 @@ class Evaluation:
         self.store = revision.store
         self.settings = revision.settings
         self.open_graphs = revision.prefixes.iri(_OPEN)
+        self.derived = revision.prefixes.iri("graph:derived")
         self.asked = asked
 
     def difference(
@@ -266,6 +284,35 @@ class Evaluation:
             self.store.remove(quad)
         self.store.extend(given)
 
+    def _patch(self, body: bytes) -> None:
+        """Do what a contribution proposes, where the graph is still as it was then."""
+        patch = Patch.read(body)
+        taken, given = list(_quads(patch.removed)), list(_quads(patch.added))
+        derived = ox.NamedNode(self.derived)
+        missing = [quad for quad in taken if quad not in self.store]
+        present = [
+            quad
+            for quad in given
+            for found in self.store.quads_for_pattern(quad.subject, quad.predicate, quad.object)
+            if found.graph_name != derived and found not in taken
+        ]
+        if missing or present:
+            standing = {
+                found
+                for quad in (*missing, *present)
+                for found in self.store.quads_for_pattern(quad.subject, quad.predicate, None)
+                if found.graph_name != derived
+            }
+            raise ContributionConflict(
+                self.asked["contribution"],
+                missing=sorted(lines(missing)),
+                present=sorted(lines(present)),
+                standing=sorted(lines(standing)),
+            )
+        for quad in taken:
+            self.store.remove(quad)
+        self.store.extend(given)
+
     def _graph(self) -> ox.NamedNode:
         name = self.asked["graph"]
         if not name.startswith(self.open_graphs) or name == self.open_graphs:
@@ -313,25 +360,92 @@ def _quads(lines: Iterable[str]) -> frozenset[ox.Quad]:
     return frozenset(ox.parse("\n".join(lines), format=ox.RdfFormat.N_QUADS))
 
 
+class Workshop:
+    """What stands, loaded once, and the changes that are worked out on it one after another."""
+
+    def __init__(self, settings: Settings, files: Shipped) -> None:
+        self.settings = settings
+        self.files = files
+        self.base = current(settings, files)
+        self.packaged = self._loaded()
+
+    def reply(self, asked: Mapping[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """Work out one change in a fork, and tell what came of it."""
+        limits = {name: asked["limits"][name] for name in asked["limits"]}
+        settings = Settings(data_dir=self.settings.data_dir, **limits)
+        self._catch_up()
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if not pid:
+            ours.close()
+            with contextlib.suppress(BaseException):
+                theirs.sendall(frame(*self._worked_out(settings, asked, body)))
+            os._exit(0)
+        theirs.close()
+        try:
+            with ours, ours.makefile("rb") as stream:
+                said, content = read_frame(stream)
+        except EOFError:
+            return told(ChangeCrashed(settings.memory_limit)), b""
+        finally:
+            os.waitpid(pid, 0)
+        return said, content
+
+    def _worked_out(
+        self, settings: Settings, asked: Mapping[str, Any], body: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        try:
+            change = Revision(settings, self.base, self.files, self.packaged).made(asked, body)
+        except ErgaOmnesError as error:
+            return told(error), b""
+        if change is None:
+            return {"change": None}, b""
+        return {"change": change.number}, change.written()
+
+    def _catch_up(self) -> None:
+        """Stand on the generation that is published: by what sets it apart, where that is known."""
+        now = published(self.settings) or current(self.settings, self.files)
+        if now.key == self.base.key:
+            return
+        is_next, self.base = now.base == self.base.key, now
+        if is_next:
+            delta = Patch.read(now.delta.read_bytes())
+            self.packaged.take_over(_quads(delta.added), _quads(delta.removed))
+        else:
+            self.packaged = self._loaded()
+
+    def _loaded(self) -> Packaged:
+        packaged = Packaged(self.base.dump, self.files, read_prefixes(self.files.prefixes))
+        # What the validator loads on first use is loaded before anything is forked.
+        packaged.propose([])
+        return packaged
+
+
 def main(data_dir: str, root: str) -> None:
-    """Work out the change that comes over the standard input, and tell what came of it."""
+    """Work out the changes that come over the standard input, and tell what came of each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = sys.stdout.buffer
-    asked, body = read_frame(sys.stdin.buffer)
-    limits = {name: asked["limits"][name] for name in asked["limits"]}
-    settings = Settings(data_dir=Path(data_dir), **limits)
-    files = Shipped(Path(root))
     try:
-        base = current(settings, files)
-        change = Revision(settings, base, files).made(asked, body)
-        said: dict[str, Any] = {"change": None}
-        if change is not None:
-            said = {"change": change.number}
-            body = change.written()
+        workshop = Workshop(Settings(data_dir=Path(data_dir)), Shipped(Path(root)))
     except ErgaOmnesError as error:
-        said = told(error)
-    out.write(frame(said, body))
+        out.write(frame(told(error)))
+        out.flush()
+        return
+    gc.collect()
+    gc.freeze()  # so that a fork does not copy what it only looks at
+    out.write(frame({"ready": True}))
     out.flush()
+    while True:
+        try:
+            asked, body = read_frame(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            said, content = workshop.reply(asked, body)
+        except ErgaOmnesError as error:
+            said, content = told(error), b""
+        out.write(frame(said, content))
+        out.flush()
 
 
 if __name__ == "__main__":
