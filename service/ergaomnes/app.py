@@ -35,6 +35,7 @@ from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
 from ergaomnes.routes import (
+    contributions,
     descriptions,
     graphs,
     health,
@@ -49,6 +50,7 @@ from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import Things
+from ergaomnes.tokens import CURATOR, listed
 from ergaomnes.worker import Readers
 
 PROBLEM = problems.MEDIA_TYPE
@@ -78,6 +80,7 @@ def create_app(
     tally = Tally(functools.partial(_state, readers, shelf, condition), shared)
     journal = Journal(settings.log_format)
     judges = Judges(generation.dump, settings)
+    curation = None if settings.dump else Curation(settings)
     catalogue = Catalogue(shipped().queries, prefixes())
     known = Known(readers, catalogue)
     endpoint = Endpoint(known, catalogue)
@@ -85,10 +88,12 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watch = Watch(readers, generation, lambda new: judges.move(new.dump))
-        with judges, contextlib.closing(journal):
+        with judges, contextlib.closing(journal), contextlib.ExitStack() as ending:
+            if curation is not None:
+                ending.callback(curation.close)
             async with readers, watch, tally.told(), _noticed(condition, settings.notice_time):
                 # Warmed beside the first requests: whoever validates at once waits for it.
-                warming = asyncio.create_task(anyio.to_thread.run_sync(judges.start))
+                warming = asyncio.create_task(anyio.to_thread.run_sync(_warm, judges, curation))
                 yield
                 warming.cancel()
 
@@ -100,7 +105,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    desk = updates.Desk(None if settings.dump else Curation(settings), readers)
+    desk = updates.Desk(curation, readers)
     door = sparql.Door(known, endpoint, desk.updated)
     made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, door))
     made.add_middleware(Compression)
@@ -125,6 +130,9 @@ def create_app(
     made.include_router(descriptions.router(endpoint))
     made.include_router(questions.router(known, catalogue, in_thread))
     made.include_router(validation.router(judges))
+    made.include_router(
+        contributions.router(desk, judges, validation.sent, lambda: readers.generation)
+    )
     made.include_router(things.router(doors))
     _add_landing(made)
     _describe(made, catalogue)
@@ -138,6 +146,14 @@ def create_app(
         exposed=EXPOSED,
     )
     return made
+
+
+def _warm(judges: Judges, curation: Curation | None) -> None:
+    """Load what judges and, where somebody may decide, what publishes."""
+    judges.start()
+    if curation is not None and any(one.role == CURATOR for one in listed(curation.settings)):
+        with contextlib.suppress(ErgaOmnesError):  # whoever needs it starts it again, and is told
+            curation.start()
 
 
 def _patterns(routes: Iterable[BaseRoute]) -> Iterator[str]:
@@ -221,6 +237,8 @@ def _describe(made: FastAPI, catalogue: Catalogue) -> None:
         found = described()
         found["paths"][sparql.PATHS[0]] = sparql.operations()
         found["paths"] |= questions.operations(catalogue)
+        bearer = {"type": "http", "scheme": "bearer"}
+        found.setdefault("components", {})["securitySchemes"] = {"bearer": bearer}
         return found
 
     made.openapi = whole  # type: ignore[method-assign]  # as the framework's manual does it
@@ -246,6 +264,7 @@ def _add_landing(made: FastAPI) -> None:
         "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
         "/update": "POST a SPARQL update; /changes lists what was changed: for curators",
         "/validate": "POST facts and hear what the shapes say of them",
+        "/contributions": "POST facts for review; GET what was handed in, and what became of it",
         "/health": "whether the service lives; /ready: whether it takes requests",
         "/metrics": "counts and gauges for Prometheus",
         "/openapi.json": "this service described for programs",

@@ -86,9 +86,9 @@ class Background:
         found = (quad for one in patterns for quad in self.store.quads_for_pattern(*one))
         return all(quad.graph_name == self._sent for quad in found)
 
-    def with_a_source(self, names: Iterable[str]) -> set[str]:
-        """Name those of some records that cite a source, or are one."""
-        return self._read_with("records-with-a-source", names)
+    def sources_of(self, names: Iterable[str]) -> set[str]:
+        """Name those of some records that are a source or a citation themselves."""
+        return self._read_with("records-that-are-sources", names)
 
     def new_of(self, sent: Iterable[ox.Triple]) -> frozenset[ox.Quad]:
         """Give the facts that nobody has written yet, in the graph of a contribution."""

@@ -46,7 +46,7 @@ class Proposal:
     following: Patch
     """What would follow by the rules, and what would no longer."""
     unsourced: tuple[tuple[str, str, Place | None], ...]
-    """The records that get a fact and cite no source: the record, the text, and where in it."""
+    """The records that get a fact and no citation: the record, the text, and where in it."""
     nameless: int
     """How many facts are about things without a name, which a patch cannot hold."""
 
@@ -230,8 +230,15 @@ class Packaged:
     def _unsourced(
         self, added: Iterable[ox.Quad], submissions: Sequence[Submission]
     ) -> Iterator[tuple[str, str, Place | None]]:
-        names = _subjects(added)
-        for name in sorted(names - self.background.with_a_source(names) if names else ()):
+        # A citation that stands was written for what stands; what is new is sent with its own.
+        cites = self.prefixes.iri("erga:hasCitation")
+        names = _subjects(added) - {
+            _subject(fact)
+            for one in submissions
+            for fact in one.facts
+            if fact.predicate.value == cites
+        }
+        for name in sorted(names - self.background.sources_of(names) if names else ()):
             places = [(one.name, one.places.subjects.get(name)) for one in submissions]
             file, place = next((found for found in places if found[1]), places[0])
             yield name, file, place

@@ -55,6 +55,7 @@ ErgaOmnesError
 │   ├── SubmissionTooLarge
 │   └── ChangeTooLarge
 ├── TooManyRequests             429
+│   ├── TooManyContributions
 │   └── TooManyAtOnce
 ├── Stopped                     500
 │   ├── QueryTimeout            504
@@ -84,6 +85,9 @@ ErgaOmnesError
 ├── StillStands                 409
 ├── GenerationMoved             412
 ├── ChangeRejected              422
+├── ContributionIncomplete      422
+├── ContributionRejected        422
+├── NothingNew                  422
 ├── KeyReused                   422
 ├── UnformattedTurtle           409
 ├── VanishedActs                409
@@ -1037,6 +1041,19 @@ class TooManyAtOnce(TooManyRequests):
         self.remedy = "Wait for an answer before you ask anew."
 
 
+class TooManyContributions(TooManyRequests):
+    """A token hands in more than may wait to be read."""
+
+    slug = "too-many-contributions"
+    title = "Too many contributions"
+
+    def __init__(self, why: str, limit: int, retry_after: int) -> None:
+        super().__init__(limit, retry_after)
+        self.args = (f"This token has {why} {limit:,} contributions, and no more are taken now.",)
+        [self.detail] = self.args
+        self.remedy = "Wait for a decision, or hand in more facts at a time."
+
+
 # 500, 503, 504, 507: stopped, not wrong
 
 
@@ -1456,6 +1473,63 @@ class GenerationMoved(ErgaOmnesError):
     def headers(self) -> Mapping[str, str]:
         """Name the generation at hand."""
         return {"ETag": f'"{self.data["generation"]}"'}
+
+
+class ContributionIncomplete(ErgaOmnesError):
+    """What every contribution needs besides its facts is missing."""
+
+    status = 422
+    slug = "contribution-incomplete"
+    title = "Something is missing"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, lacking: Mapping[str, str], facts: Sequence[Mapping[str, object]]) -> None:
+        why = [*lacking, f"a source for {len(facts):,} records"] if facts else list(lacking)
+        what = [f"{name}: {about}" for name, about in lacking.items()]
+        if facts:
+            what.append(
+                "source: give each of these records erga:hasCitation, or name in the field “source”"
+                " where all of it was taken from"
+            )
+        super().__init__(
+            f"The contribution lacks {', '.join(why)}; nothing was kept.",
+            remedy=f"Send it again with {'; '.join(what)}.",
+            lacking=list(lacking),
+            unsourced=list(facts),
+        )
+
+
+class ContributionRejected(ErgaOmnesError):
+    """The facts of a contribution break a rule."""
+
+    status = 422
+    slug = "contribution-rejected"
+    title = "The facts break a rule"
+    exit_status = EXIT_FINDINGS
+
+    def __init__(self, report: Mapping[str, object]) -> None:
+        super().__init__(
+            "With these facts the graph would break a rule; nothing was kept.",
+            remedy="Correct what the report names, line by line; /validate checks it again.",
+            report=dict(report),
+        )
+
+
+class NothingNew(ErgaOmnesError):
+    """A contribution would leave the graph as it is."""
+
+    status = 422
+    slug = "nothing-new"
+    title = "This is known already"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, mode: str) -> None:
+        why = "none of the facts stands" if mode == "remove" else "every fact stands already"
+        super().__init__(
+            f"The contribution would change nothing: {why}.",
+            remedy="Send what is new, or what is to be corrected with mode=replace.",
+            mode=mode,
+        )
 
 
 class KeyReused(ErgaOmnesError):

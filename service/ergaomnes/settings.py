@@ -143,6 +143,14 @@ class Settings:
         default=2,
         metadata={"about": "how many submissions are judged at the same time", "least": 1},
     )
+    contributions_per_hour: int = field(
+        default=120,
+        metadata={"about": "contributions a token may hand in within an hour; 0 sets no limit"},
+    )
+    open_contributions: int = field(
+        default=500,
+        metadata={"about": "contributions of a token that may wait for a decision; 0: any number"},
+    )
     change_limit: int = field(
         default=20_000,
         metadata={"about": "facts a curator's change may add and remove", "least": 1},

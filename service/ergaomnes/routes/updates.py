@@ -46,7 +46,7 @@ class Desk:
         self, fields: Mapping[str, str], request: Request, reason: str = "", source: str = ""
     ) -> Response:
         """Make a change, and answer when the readers answer from it."""
-        by, curation = self._known(fields)
+        by, curation = self.known(fields)
         outcome = await run_in_threadpool(
             curation.change,
             request,
@@ -55,11 +55,11 @@ class Desk:
             source or _said(fields, SOURCE),
             only_on=_generations(fields),
         )
-        return await self._answer(outcome)
+        return await self.answer(outcome)
 
     async def undo(self, fields: Mapping[str, str], number: int, reason: str) -> Response:
         """Reverse a change by another."""
-        by, curation = self._known(fields)
+        by, curation = self.known(fields)
         outcome = await run_in_threadpool(
             curation.undo,
             number,
@@ -67,13 +67,13 @@ class Desk:
             reason or _said(fields, REASON),
             only_on=_generations(fields),
         )
-        return await self._answer(outcome)
+        return await self.answer(outcome)
 
     async def updated(self, scope: Mapping[str, Any], receive: Receive) -> Response:
         """Take a SPARQL update, posted as itself or as a form."""
         request = HttpRequest(dict(scope), receive)
         fields = request.headers
-        self._known(fields)  # before anything is read
+        self.known(fields)  # before anything is read
         content = await self.read(request)
         kind = fields.get("content-type", "").partition(";")[0].strip().lower()
         pairs = request.query_params.multi_items()
@@ -114,7 +114,7 @@ class Desk:
             raise NotWritable(request.method, methods)
         if request.method not in WRITES:
             raise WrongMethod(request.method, (*methods, *WRITES))
-        self._known(request.headers)
+        self.known(request.headers)
         if graph:
             _check_iri(graph)
         body = b"" if request.method == "DELETE" else await self.read(request)
@@ -133,18 +133,26 @@ class Desk:
                 raise SubmissionTooLarge(limit)
         return bytes(parts)
 
-    def _known(self, fields: Mapping[str, str]) -> tuple[Token, Curation]:
+    def known(self, fields: Mapping[str, str], role: str = CURATOR) -> tuple[Token, Curation]:
+        """Give who asks, and where changes are made; raise where they may not."""
         if self.curation is None:
             raise ReadOnly
         settings = self.curation.settings
-        return bearer(settings, fields.get("authorization", ""), CURATOR), self.curation
+        return bearer(settings, fields.get("authorization", ""), role), self.curation
 
-    async def _answer(self, outcome: Outcome) -> Response:
-        # Whoever reads after this answer reads what was written; should the readers fail to move,
-        # the change stands all the same.
+    async def moved(self, generation: str) -> None:
+        """Wait for the readers to answer from a generation.
+
+        Whoever reads afterwards reads what was written; should the readers fail to move, the change
+        stands all the same.
+        """
         deadline = time.monotonic() + _MOVED_WITHIN
-        while self.readers.generation != outcome.generation and time.monotonic() < deadline:
+        while self.readers.generation != generation and time.monotonic() < deadline:
             await asyncio.sleep(_LOOK)
+
+    async def answer(self, outcome: Outcome) -> Response:
+        """Tell what came of a change, once it is read."""
+        await self.moved(outcome.generation)
         headers = {"ETag": f'"{outcome.generation}"', "Cache-Control": "no-store"}
         if outcome.change is not None:
             headers["Location"] = f"/changes/{outcome.change.number}"
@@ -161,7 +169,7 @@ def router(desk: Desk) -> APIRouter:
 
     @made.get("/changes", summary="List the changes that were made (curators)")
     async def changes(request: HttpRequest) -> Response:
-        _, curation = desk._known(request.headers)
+        _, curation = desk.known(request.headers)
         ledger = await run_in_threadpool(read_ledger, curation.settings)
         said = [
             {"number": one.number, "time": one.time, "author": one.author, "reason": one.reason}
@@ -174,7 +182,7 @@ def router(desk: Desk) -> APIRouter:
 
     @made.get("/changes/{number}", summary="Read the record of a change (curators)")
     async def change(request: HttpRequest, number: int) -> Response:
-        _, curation = desk._known(request.headers)
+        _, curation = desk.known(request.headers)
         ledger = await run_in_threadpool(read_ledger, curation.settings)
         fields = {"Cache-Control": "no-store"}
         return Response(ledger[number].written(), 200, fields, "application/json")

@@ -35,7 +35,7 @@ def router(judges: Judges) -> APIRouter:
     ) -> Response:
         limit = judges.settings.submission_limit
         chosen, media_type = media.wanted(request.headers.get("accept"), written_as, WRITTEN)
-        parts = await _parts(request, await _body(request, limit), limit)
+        parts, _ = await sent(request, limit)
         judged = await run_in_threadpool(
             judges.judge_parts, parts, written_as=chosen.media_type, language=lang
         )
@@ -44,12 +44,13 @@ def router(judges: Judges) -> APIRouter:
     return made
 
 
-async def _parts(request: Request, body: bytes, limit: int) -> list[Part]:
-    """Give the texts that were sent: the body itself, or what a form holds."""
+async def sent(request: Request, limit: int) -> tuple[list[Part], dict[str, str]]:
+    """Give the texts that were sent, and the other fields where it was a form."""
+    body = await _body(request, limit)
     kind = request.headers.get("content-type", "")
     essence = kind.partition(";")[0].strip().lower()
     if essence not in (MULTIPART, URL_ENCODED):
-        return [Part("submission", format_named(kind), body)]
+        return [Part("submission", format_named(kind), body)], {}
     form = await _form(request, body, essence, limit)
     typed = str(form.get("type", "text/turtle"))
     parts: list[Part] = []
@@ -65,7 +66,8 @@ async def _parts(request: Request, body: bytes, limit: int) -> list[Part]:
             "The form holds no facts.",
             remedy="Send a file, or the facts in the field “text” and their media type in “type”.",
         )
-    return parts
+    others = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    return parts, {name: text for name, text in others.items() if name not in ("text", "type")}
 
 
 def _kind_of(sent: UploadFile) -> media.Format:
