@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
-from ergaomnes.rules import Rule, derive, read_rules
+from ergaomnes.rules import Rule, read_rules
 from ergaomnes.shipped import Shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import Prefixes
@@ -240,9 +240,33 @@ class Background:
         """Run the rules on some facts: what they make, and how much of it each."""
         store = ox.Store()
         store.extend(facts)
-        made = derive(self.rules, EmbeddedEngine(store), self.prefixes)
+        made = self._derive(store)
         found = store.quads_for_pattern(None, None, None, self._derived)
-        return {quad.triple for quad in found}, {one.rule.name: one.new for one in made}
+        return {quad.triple for quad in found}, made
+
+    def _derive(self, store: ox.Store) -> dict[str, int]:
+        """Run the rules as `rules.derive` does, on terms as they are: what each makes anew.
+
+        That a rule makes what its header says, and no blank nodes, was checked when the whole was
+        built.
+        """
+        made: dict[str, int] = {}
+        for rule in self.rules:
+            before = len(store)
+            found = store.query(rule.text, use_default_graph_as_union=True)
+            assert isinstance(found, ox.QueryTriples)  # noqa: S101 - a rule is a CONSTRUCT
+            store.extend(
+                [
+                    _quad(fact, self._derived)
+                    for fact in set(found)
+                    if next(
+                        store.quads_for_pattern(fact.subject, fact.predicate, fact.object), None
+                    )
+                    is None
+                ]
+            )
+            made[rule.name] = len(store) - before
+        return made
 
     def _neighbourhood(self, names: set[str]) -> list[ox.Quad]:
         """Give what stands of some names and of all that they lead to."""
@@ -269,7 +293,7 @@ class Background:
         store = ox.Store()
         store.extend(facts)
         store.extend(_quad(fact, self._sent) for fact in sent)
-        derive(self.rules, EmbeddedEngine(store), self.prefixes)
+        self._derive(store)
         found = store.quads_for_pattern(None, None, None, self._derived)
         return {quad.triple for quad in found}
 
