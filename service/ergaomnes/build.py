@@ -23,7 +23,9 @@ A service reads the *published* store, and moves on when another is published:
     generations/<key>.json   the record of each store that was ever published; it stays
 """
 
+import bisect
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -32,7 +34,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,29 +182,18 @@ def build_upon(
             if (found := _finished(stores / key, key)) is not None:
                 return found
             temporary = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=stores))
-            stood = set(_lines_of(base.dump))
-            ends = _ends_about(files)
-            stands = {line for line in stood if not line.endswith(ends)}
-            stands = (stands - difference.removed) | difference.added
-            said = {line.rpartition(" <")[0] for line in stands}
-            about = [
-                line for line in _about(files, changes) if line.rpartition(" <")[0] not in said
-            ]
-            stands.update(about)
-            added, removed = stands - stood, stood - stands
-            content = "".join(f"{line}\n" for line in sorted(stands)).encode()
-            _write(temporary / "graph.nq", content)
-            _change(base, temporary / "store", added=added, removed=removed)
-            _write(temporary / "delta.patch", Patch.of(added, removed).written())
-            whole = answered()
-            for graph in {ledger.graph_of(line) for line in about}:
-                whole.remove_graph(pyoxigraph.NamedNode(graph))
-            whole.extend(_quads(about))
-            _write(temporary / "answers.json", json.dumps(_answers(files, whole)).encode())
+            stood, about = _lines_of(base.dump), list(_about(files, changes))
+            merged = _Merged(stood, difference, about, _ends_about(files))
+            with _beside(lambda: _answer_anew(temporary, files, answered(), merged.about)):
+                content = b"".join(line + b"\n" for line in merged.lines)
+                _write(temporary / "graph.nq", content)
+                _change(base, temporary / "store", added=merged.added, removed=merged.removed)
+                delta = Patch.of(_texts(merged.added), _texts(merged.removed))
+                _write(temporary / "delta.patch", delta.written())
             counts = {
                 "files": len(files.turtle_files()),
-                "graphs": len({ledger.graph_of(line) for line in stands}),
-                "facts": len(stands),
+                "graphs": base.counts["graphs"] + merged.graphs,
+                "facts": len(merged.lines),
                 "stated": base.counts["stated"] + difference.stated,
                 "derived": base.counts["derived"] + difference.derived,
             }
@@ -313,10 +304,21 @@ def content_key(files: Shipped, changes: Ledger = _NO_CHANGES) -> str:
 
 def _content(files: Shipped) -> str:
     """Hash the names and bytes of the shipped files that a store is made from."""
+    found = (*files.turtle_files(), *files.rule_files())
+    return _hash_of(
+        tuple((str(file), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in found),
+        files.root,
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _hash_of(files: tuple[tuple[str, int, int], ...], root: Path) -> str:
+    """Hash some files; as long as none has another time or size, they are not read again."""
     digest = hashlib.sha256()
-    for file in (*files.turtle_files(), *files.rule_files()):
+    for name, _, _ in files:
+        file = Path(name)
         sha = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{file.relative_to(files.root).as_posix()} {sha}\n".encode())
+        digest.update(f"{file.relative_to(root).as_posix()} {sha}\n".encode())
     return digest.hexdigest()
 
 
@@ -424,13 +426,80 @@ def _publishable(temporary: Path, place: Path, meta: Mapping[str, object]) -> No
     _sweep(place.parent)
 
 
-def _change(base: Built, place: Path, *, added: Iterable[str], removed: Iterable[str]) -> None:
+class _Merged:
+    """The lines of a dump, with a difference made to them; all in order."""
+
+    def __init__(
+        self,
+        stood: list[bytes],
+        difference: Difference,
+        about: Iterable[bytes],
+        ends: tuple[bytes, ...],
+    ) -> None:
+        gone = {line.encode() for line in difference.removed}
+        said = [line for line in stood if line.endswith(ends)]
+        kept = [line for line in stood if line not in gone and not line.endswith(ends)]
+        come = {line.encode() for line in difference.added if not _has(kept, line.encode())}
+        # Two runs in order and a few lines after them: this is read once, not sorted anew.
+        stated = sorted([*kept, *come])
+        self.about = [line for line in about if not _has(stated, line.rpartition(b" <")[0] + b" <")]
+        self.lines = sorted([*stated, *self.about])
+        was, now = set(said), set(self.about)
+        self.added = come | (now - was)
+        self.removed = {line for line in gone if _has(stood, line)} | (was - now)
+        self.graphs = sum(
+            _names(self.lines, graph) - _names(stood, graph)
+            for graph in {line[line.rindex(b" <") :] for line in (*self.added, *self.removed)}
+        )
+
+
+def _has(lines: Sequence[bytes], beginning: bytes) -> bool:
+    """Tell whether some lines that are in order have one that begins so."""
+    place = bisect.bisect_left(lines, beginning)
+    return place < len(lines) and lines[place].startswith(beginning)
+
+
+def _names(lines: Iterable[bytes], graph: bytes) -> bool:
+    return any(line.endswith(graph) for line in lines)
+
+
+def _texts(lines: Iterable[bytes]) -> Iterator[str]:
+    return (line.decode() for line in lines)
+
+
+@contextlib.contextmanager
+def _beside(work: Callable[[], None]) -> Iterator[None]:
+    """Do something in a fork while the with statement runs; both have to end well."""
+    pid = os.fork()
+    if not pid:
+        failed = 1
+        with contextlib.suppress(BaseException):
+            work()
+            failed = 0
+        os._exit(failed)
+    try:
+        yield
+    finally:
+        status = os.waitpid(pid, 0)[1]
+    if status:
+        raise BuildFailed("the answers about the whole were not worked out")
+
+
+def _answer_anew(place: Path, files: Shipped, whole: Store, about: Sequence[bytes]) -> None:
+    """Answer what is asked of the whole, with what the rules and the ledger say of themselves."""
+    for graph in {line[line.rindex(b" <") + 2 : -3].decode() for line in about}:
+        whole.remove_graph(pyoxigraph.NamedNode(graph))
+    whole.extend(_quads(_texts(about)))
+    _write(place / "answers.json", json.dumps(_answers(files, whole)).encode())
+
+
+def _change(base: Built, place: Path, *, added: Iterable[bytes], removed: Iterable[bytes]) -> None:
     """Make a store on disk of another one; what they share is not written again."""
     Store.read_only(str(base.store)).backup(str(place))
     on_disk = Store(str(place))
-    for quad in _quads(removed):
+    for quad in _quads(_texts(removed)):
         on_disk.remove(quad)
-    on_disk.extend(_quads(added))
+    on_disk.extend(_quads(_texts(added)))
     on_disk.flush()
 
 
@@ -454,26 +523,26 @@ def _about_itself(files: Shipped, changes: Ledger) -> Iterator[tuple[str, Triple
         yield prefixes.iri("graph:changes"), ledger.described(changes, prefixes)
 
 
-def _about(files: Shipped, changes: Ledger) -> Iterator[str]:
+def _about(files: Shipped, changes: Ledger) -> Iterator[bytes]:
     """Give the same as lines of N-Quads."""
     made = EmbeddedEngine(Store())
     for graph, facts in _about_itself(files, changes):
         made.add(graph, facts)
-    return (line.decode().removesuffix("\n") for line in canonical_lines(made.store))
+    return (line.removesuffix(b"\n") for line in canonical_lines(made.store))
 
 
-def _ends_about(files: Shipped) -> tuple[str, ...]:
+def _ends_about(files: Shipped) -> tuple[bytes, ...]:
     prefixes = read_prefixes(files.prefixes)
-    return tuple(f"<{prefixes.iri(name)}> ." for name in ("graph:rules", "graph:changes"))
+    return tuple(f"<{prefixes.iri(name)}> .".encode() for name in ("graph:rules", "graph:changes"))
 
 
 def _quads(lines: Iterable[str]) -> Iterator[Quad]:
     return pyoxigraph.parse("\n".join(lines), format=RdfFormat.N_QUADS)
 
 
-def _lines_of(dump: Path) -> list[str]:
-    # Not splitlines, which takes U+2028 in a literal for the end of a line.
-    return dump.read_bytes().decode().removesuffix("\n").split("\n")
+def _lines_of(dump: Path) -> list[bytes]:
+    content = dump.read_bytes().removesuffix(b"\n")
+    return content.split(b"\n") if content else []
 
 
 def _answers(files: Shipped, made: Store) -> dict[str, dict[str, str]]:

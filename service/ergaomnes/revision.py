@@ -20,7 +20,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,13 @@ class Revision:
         )
 
     def difference(self, asked: Mapping[str, Any], body: bytes) -> tuple[Lines, Lines]:
-        """Find what is added and what is removed, in a process that may die of it."""
+        """Find what is added and what is removed, in a process that may die of it.
+
+        What the ledger or a dossier holds was read before, and is only looked up.
+        """
+        if asked["kind"] in _OWN:
+            patch = _OWN[asked["kind"]](self, asked, body)
+            return frozenset(patch.added), frozenset(patch.removed)
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if not pid:
@@ -214,6 +220,46 @@ class Revision:
                 )
 
 
+def _undone(revision: Revision, _: Mapping[str, Any], body: bytes) -> Patch:
+    """Take a change back, where what it left is still there."""
+    change = Change.read(body)
+    store = revision.store
+    changed = [quad for quad in _quads(change.added) if quad not in store]
+    changed += [quad for quad in _quads(change.removed) if quad in store]
+    if changed:
+        raise ChangeUndone(change.number, len(changed))
+    return change.patch.turned
+
+
+def _proposed(revision: Revision, asked: Mapping[str, Any], body: bytes) -> Patch:
+    """Do what a contribution proposes, where the graph is still as it was then."""
+    patch, store = Patch.read(body), revision.store
+    derived = ox.NamedNode(revision.prefixes.iri("graph:derived"))
+    taken, given = _quads(patch.removed), _quads(patch.added)
+
+    def standing(quad: ox.Quad, target: bool) -> Iterator[ox.Quad]:
+        pattern = (quad.subject, quad.predicate, quad.object if target else None)
+        return (one for one in store.quads_for_pattern(*pattern) if one.graph_name != derived)
+
+    missing = [quad for quad in taken if quad not in store]
+    present = [one for quad in given for one in standing(quad, target=True) if one not in taken]
+    if missing or present:
+        both = {one for quad in (*missing, *present) for one in standing(quad, target=False)}
+        raise ContributionConflict(
+            asked["contribution"],
+            missing=sorted(lines(missing)),
+            present=sorted(lines(present)),
+            standing=sorted(lines(both)),
+        )
+    return patch
+
+
+_OWN: Mapping[str, Callable[[Revision, Mapping[str, Any], bytes], Patch]] = {
+    "patch": _proposed,
+    "undo": _undone,
+}
+
+
 class Evaluation:
     """One request of a curator, evaluated on a store that is thrown away afterwards."""
 
@@ -221,7 +267,6 @@ class Evaluation:
         self.store = revision.store
         self.settings = revision.settings
         self.open_graphs = revision.prefixes.iri(_OPEN)
-        self.derived = revision.prefixes.iri("graph:derived")
         self.asked = asked
 
     def difference(
@@ -272,46 +317,6 @@ class Evaluation:
         if next(self.store.quads_for_pattern(None, None, None, graph), None) is None:
             raise UnknownGraph(graph.value)
         self.store.remove_graph(graph)
-
-    def _undo(self, body: bytes) -> None:
-        change = json.loads(body)
-        taken, given = ([*_quads(change[name])] for name in ("added", "removed"))
-        changed = [quad for quad in taken if quad not in self.store]
-        changed += [quad for quad in given if quad in self.store]
-        if changed:
-            raise ChangeUndone(change["number"], len(changed))
-        for quad in taken:
-            self.store.remove(quad)
-        self.store.extend(given)
-
-    def _patch(self, body: bytes) -> None:
-        """Do what a contribution proposes, where the graph is still as it was then."""
-        patch = Patch.read(body)
-        taken, given = list(_quads(patch.removed)), list(_quads(patch.added))
-        derived = ox.NamedNode(self.derived)
-        missing = [quad for quad in taken if quad not in self.store]
-        present = [
-            quad
-            for quad in given
-            for found in self.store.quads_for_pattern(quad.subject, quad.predicate, quad.object)
-            if found.graph_name != derived and found not in taken
-        ]
-        if missing or present:
-            standing = {
-                found
-                for quad in (*missing, *present)
-                for found in self.store.quads_for_pattern(quad.subject, quad.predicate, None)
-                if found.graph_name != derived
-            }
-            raise ContributionConflict(
-                self.asked["contribution"],
-                missing=sorted(lines(missing)),
-                present=sorted(lines(present)),
-                standing=sorted(lines(standing)),
-            )
-        for quad in taken:
-            self.store.remove(quad)
-        self.store.extend(given)
 
     def _graph(self) -> ox.NamedNode:
         name = self.asked["graph"]
