@@ -6,7 +6,7 @@ queries in `queries/slices/`; a test proves that the neighbourhood and the whole
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyoxigraph as ox
 
+from ergaomnes import reading
 from ergaomnes.rules import Rule, read_rules
 from ergaomnes.shipped import Shipped
 from ergaomnes.store import EmbeddedEngine
@@ -50,6 +51,7 @@ class Background:
         self._records = (prefixes["id"], prefixes["scheme"], prefixes["erga"])
         # A statement on a whole register leads to every state: what is said of them is not read.
         self._leads_nowhere = prefixes.iri("erga:coversParticipant")
+        self._read = frozenset(name for rule in self.rules for name in reading.named(rule.text))
         self._slices = {
             file.stem: read(file) for file in sorted((files.queries / FOLDER).glob("*.rq"))
         }
@@ -74,17 +76,21 @@ class Background:
             quad.triple for link in links for quad in self.store.quads_for_pattern(None, link, None)
         )
 
+    def _bears(self, fact: ox.Triple) -> bool:
+        """Tell whether a rule can read or make a fact."""
+        return fact.predicate.value in self._read
+
     def describes(self, name: str) -> bool:
         """Tell whether anything is said of a name."""
         found = self.store.quads_for_pattern(ox.NamedNode(name), None, None)
         return next(found, None) is not None
 
-    def _is_new(self, name: str) -> bool:
-        """Tell whether nothing that stands names this."""
+    def _is_new(self, name: str, added: Container[ox.Triple] = ()) -> bool:
+        """Tell whether nothing that stood before names this."""
         node = ox.NamedNode(name)
         patterns = ((node, None, None), (None, node, None), (None, None, node))
         found = (quad for one in patterns for quad in self.store.quads_for_pattern(*one))
-        return all(quad.graph_name == self._sent for quad in found)
+        return all(quad.graph_name == self._sent or quad.triple in added for quad in found)
 
     def sources_of(self, names: Iterable[str]) -> set[str]:
         """Name those of some records that are a source or a citation themselves."""
@@ -149,8 +155,6 @@ class Background:
             quad.triple for quad in added if self._stands(quad.triple, self._derived)
         )
         new = {quad.triple for quad in added} - before
-        touched = {_subject(fact) for fact in (*new, *(quad.triple for quad in removed))}
-        near = all(name.startswith(self._records[0]) or self._is_new(name) for name in touched)
         self.store.extend(added)
         lasting = {
             quad.triple
@@ -161,8 +165,13 @@ class Background:
             )
         }
         gone = {quad.triple for quad in removed} - lasting
-        changed = frozenset(new | gone)
-        if near:
+        changed = frozenset(fact for fact in new | gone if self._bears(fact))
+        if not changed:
+            for quad in removed:
+                self.store.remove(quad)
+            return Consequence(frozenset(), frozenset(), {})
+        touched = {_subject(fact) for fact in changed}
+        if all(name.startswith(self._records[0]) or self._is_new(name, new) for name in touched):
             facts = self._near(changed, touched)
         else:
             about = {ox.NamedNode(self.prefixes.iri(name)) for name in _ABOUT}
@@ -213,13 +222,16 @@ class Background:
         self, sent: frozenset[ox.Triple]
     ) -> tuple[frozenset[ox.Triple], frozenset[ox.Triple]]:
         """Give what the rules make because of a contribution, and what they no longer make."""
-        touched = {_subject(fact) for fact in sent}
+        bearing = frozenset(fact for fact in sent if self._bears(fact))
+        if not bearing:
+            return frozenset(), frozenset()
+        touched = {_subject(fact) for fact in bearing}
         if not all(name.startswith(self._records[0]) or self._is_new(name) for name in touched):
             # A term or a concept that is known already can matter to any record.
             old = (quad for quad in self.asserted() if quad.graph_name != self._sent)
             after, before = self._derived_from(old, sent), self.derived
         else:
-            near = self._near(sent, touched)
+            near = self._near(bearing, touched)
             before = frozenset(self._derived_from(near, ()))
             after = self._derived_from(near, sent)
         gone = {fact for fact in before - after - sent if _quad(fact, self._derived) in self.store}

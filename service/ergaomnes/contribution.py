@@ -20,7 +20,7 @@ from rdflib.namespace import SH
 
 from ergaomnes.background import Background, Consequence
 from ergaomnes.engine import Blank, Iri, Term
-from ergaomnes.errors import near
+from ergaomnes.errors import ChangeTooWide, near
 from ergaomnes.judgement import Judgement, Located, Stated
 from ergaomnes.patch import Patch
 from ergaomnes.places import Place, Places, places_in_turtle
@@ -32,6 +32,8 @@ from ergaomnes.store import graph_of, own
 from ergaomnes.submission import ADD, REMOVE, REPLACE, Submission
 from ergaomnes.terms import Prefixes
 
+MOST_JUDGED = 2_000
+"""How many records are judged at most for the sake of others that lose facts: about a minute."""
 _UNNAMED = (ox.BlankNode, ox.Triple)
 _NAMELESS = "urn:x-ergaomnes:blank:"
 
@@ -162,7 +164,12 @@ class Packaged:
         }
         names = {name for name in mentioned if not self.background.describes(name)}
         names |= _subjects((*added, *removed, *new, *gone))
-        names |= self.background.read_from(_subjects((*removed, *gone)))
+        afar = self.shapes.read_afar
+        lost = {quad for quad in (*removed, *gone) if quad.predicate.value in afar}
+        others = self.background.read_from(_subjects(lost)) if lost else set()
+        if len(others) > MOST_JUDGED:
+            raise ChangeTooWide(len(others), MOST_JUDGED)
+        names |= others
         report = self._report(names)
         if report.findings:
             # What was wrong before is no fault of the change.

@@ -53,6 +53,7 @@ ErgaOmnesError
 │   ├── QueryTooLong
 │   ├── AnswerTooLarge
 │   ├── SubmissionTooLarge
+│   ├── ChangeTooWide
 │   └── ChangeTooLarge
 ├── TooManyRequests             429
 │   ├── TooManyContributions
@@ -986,6 +987,21 @@ class SubmissionTooLarge(TooLarge):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"A submission has at most {limit:,} bytes.", limit=limit)
+
+
+class ChangeTooWide(TooLarge):
+    """Too many records would have to be judged anew, because others lose facts."""
+
+    slug = "change-too-wide"
+    title = "The change bears on too much"
+
+    def __init__(self, records: int, limit: int) -> None:
+        super().__init__(
+            f"{records:,} records refer to what loses facts, and at most {limit:,} are judged.",
+            remedy="Change what they refer to first, or remove less at a time.",
+            records=records,
+            limit=limit,
+        )
 
 
 class ChangeTooLarge(TooLarge):

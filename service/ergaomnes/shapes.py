@@ -6,6 +6,7 @@ ours, and it neither imports, nor runs scripts, nor follows SHACL's advanced fea
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +15,7 @@ import rdflib
 from rdflib.collection import Collection
 from rdflib.namespace import RDF, RDFS, SH, XSD
 
+from ergaomnes import reading
 from ergaomnes.engine import Blank, Iri, Literal, Term
 from ergaomnes.progress import Tell
 from ergaomnes.report import Finding, Report, Severity, in_order
@@ -27,6 +29,8 @@ WRITTEN = "asserted"
 # And those in this one on the ontology, never on facts.
 STYLE = "style"
 
+# Where a shape stands in another, and is asked about the values of that.
+_WITHIN = (SH.node, SH["not"], SH["and"], SH["or"], SH.xone, SH.qualifiedValueShape)
 _SEVERITIES = {
     str(SH.Info): Severity.INFO,
     str(SH.Warning): Severity.WARNING,
@@ -34,7 +38,7 @@ _SEVERITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shapes:
     """The shapes: for the whole graph, for what was written by hand alone, for the ontology."""
 
@@ -52,6 +56,30 @@ class Shapes:
         return cls(
             Rules("facts", whole), Rules("handwork", written), Rules("style", style), prefixes
         )
+
+    @cached_property
+    def read_afar(self) -> frozenset[str]:
+        """Name the properties that a shape may read of another node than the one it judges.
+
+        These are all that a query or a path of several steps names, that shapes within property
+        shapes are about, and the class of a node.
+        """
+        graph = self.whole.graph
+        texts = {str(one) for link in (SH.select, SH.ask) for one in graph.objects(None, link)}
+        found = {name for text in texts for name in reading.named(text, self.prefixes.namespaces)}
+        paths = {path for path in graph.objects(None, SH.path) if isinstance(path, rdflib.BNode)}
+        within = {one for link in _WITHIN for one in graph.objects(None, link)}
+        properties = set(graph.subjects(SH.path))
+        within |= {one for shape in properties for one in graph.objects(shape, SH.property)}
+        for node in paths | within:
+            # All that is said of it, and of what belongs to it, names these properties somewhere.
+            found |= {
+                str(name)
+                for part in graph.transitive_objects(node, None)
+                for name in graph.objects(part)
+                if isinstance(name, rdflib.URIRef)
+            }
+        return frozenset(found | {reading.RDF_TYPE})
 
     def judge(self, facts: Iterable[ox.Triple], tell: Tell | None = None) -> Report:
         """Judge a whole graph: ontology, facts and what the rules derive from them."""
