@@ -20,7 +20,8 @@ A service reads the *published* store, and moves on when another is published:
     stores/published         the key of that store; replaced whole
     stores/<key>/.held       locked by each service that reads this store, which is then not removed
     stores/<key>/.forgotten  there where the store is removed as soon as nobody reads it
-    generations/<key>.json   the record of each store that was ever published; it stays
+    generations/<key>.json   the record of each store that was ever published; it stays, with
+    generations/<key>.patch.zst  what sets it apart from the one that was published before it
 """
 
 import bisect
@@ -39,9 +40,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyoxigraph
+import zstandard
 from pyoxigraph import Quad, QueryResultsFormat, QueryTriples, RdfFormat, Store
 
 from ergaomnes import __version__, engine, ledger, patch, rules, store, terms, turtle
+from ergaomnes.chain import now
 from ergaomnes.engine import Triples
 from ergaomnes.errors import BuildFailed, NoSuchFile
 from ergaomnes.ledger import Ledger, read_ledger
@@ -57,6 +60,7 @@ from ergaomnes.turtle import replace
 
 _BUILDING = ".building-"
 _NO_CHANGES = Ledger()
+STORES, DUMP = "stores", "graph.nq"
 PUBLISHED, _HELD, _FORGOTTEN = "published", ".held", ".forgotten"
 _MAKERS = (
     engine,
@@ -90,7 +94,7 @@ class Built:
     @property
     def dump(self) -> Path:
         """Every fact as sorted N-Quads."""
-        return self.place / "graph.nq"
+        return self.place / DUMP
 
     @property
     def store(self) -> Path:
@@ -182,7 +186,7 @@ def build_upon(
             if (found := _finished(stores / key, key)) is not None:
                 return found
             temporary = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{key}-", dir=stores))
-            stood, about = _lines_of(base.dump), list(_about(files, changes))
+            stood, about = lines_of(base.dump), list(_about(files, changes))
             merged = _Merged(stood, difference, about, _ends_about(files))
             with _beside(lambda: _answer_anew(temporary, files, answered(), merged.about)):
                 content = b"".join(line + b"\n" for line in merged.lines)
@@ -217,17 +221,35 @@ def build_upon(
 
 
 def publish(settings: Settings, built: Built) -> None:
-    """Make a finished store the one that services read; they notice by themselves."""
+    """Make a finished store the one that services read; they notice by themselves.
+
+    What sets it apart from the one before is kept first: from then on either can be made again of
+    the other.
+    """
     stores, record = _stores(settings), settings.data_dir / ledger.GENERATIONS / f"{built.key}.json"
     try:
         if not record.exists():
             record.parent.mkdir(exist_ok=True)
-            replace(record, built.meta.read_bytes())
+            before = published(settings)
+            said = json.loads(built.meta.read_bytes())
+            said |= {"time": now(), "previous": before.key if before else ""}
+            if before is not None:
+                apart = zstandard.ZstdCompressor(level=10).compress(_apart(before, built).written())
+                replace(record.with_name(f"{built.key}.patch.zst"), apart)
+            replace(record, json.dumps(said, indent=2).encode() + b"\n")
         if _published_key(stores) != built.key:
             replace(stores / PUBLISHED, f"{built.key}\n".encode())
             sync(stores)
     except OSError as error:
         raise BuildFailed(f"{error.filename or stores}: {error.strerror or error}") from error
+
+
+def _apart(before: Built, built: Built) -> Patch:
+    """Give what sets a store apart from another."""
+    if built.base == before.key:
+        return Patch.read(built.delta.read_bytes())
+    was, is_now = set(lines_of(before.dump)), set(lines_of(built.dump))
+    return Patch.of(_texts(is_now - was), _texts(was - is_now))
 
 
 def published(settings: Settings) -> Built | None:
@@ -327,7 +349,7 @@ def _versions() -> dict[str, str]:
 
 
 def _stores(settings: Settings) -> Path:
-    return settings.data_dir / "stores"
+    return settings.data_dir / STORES
 
 
 def _make(files: Shipped, changes: Ledger, key: str, place: Path, tell: Tell) -> None:
@@ -453,6 +475,14 @@ class _Merged:
         )
 
 
+def merged(stood: list[bytes], patch: Patch) -> list[bytes]:
+    """Give the lines of a dump with a patch made to them, in their order."""
+    gone = {line.encode() for line in patch.removed}
+    kept = [line for line in stood if line not in gone]
+    # Two runs in order: this is read once, not sorted anew.
+    return sorted([*kept, *(line.encode() for line in patch.added)])
+
+
 def _has(lines: Sequence[bytes], beginning: bytes) -> bool:
     """Tell whether some lines that are in order have one that begins so."""
     place = bisect.bisect_left(lines, beginning)
@@ -540,7 +570,8 @@ def _quads(lines: Iterable[str]) -> Iterator[Quad]:
     return pyoxigraph.parse("\n".join(lines), format=RdfFormat.N_QUADS)
 
 
-def _lines_of(dump: Path) -> list[bytes]:
+def lines_of(dump: Path) -> list[bytes]:
+    """Give the lines of a dump, in their order."""
     content = dump.read_bytes().removesuffix(b"\n")
     return content.split(b"\n") if content else []
 

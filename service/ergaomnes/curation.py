@@ -32,6 +32,7 @@ from ergaomnes.errors import (
     ReasonMissing,
     rebuilt,
 )
+from ergaomnes.history import History
 from ergaomnes.ledger import AFRESH, FOLDER, TURN, Change, append, read_ledger, redact_changes
 from ergaomnes.locks import try_to_hold
 from ergaomnes.patch import MEDIA_TYPE, Patch
@@ -174,14 +175,20 @@ class Curation:
             others = [one for one in self.contributions.accepted_by(changes) if one != number]
             if self.contributions.state(number) == REDACTED:
                 raise ContributionClosed(number, REDACTED, "still kept")
+            tombstone = None
             if changes:
-                redact_changes(self.settings, changes, by.label, reason)
+                tombstone = redact_changes(self.settings, changes, by.label, reason)
             for one in (number, *others):
                 self.contributions.redact(one, by, reason)
-            if not changes:
+            if tombstone is None:
                 return base.key
             self._worked_out(self._head(AFRESH, by, reason), b"")
             at_hand = self._at_hand()
+            History(self.settings).forget(
+                changes[0],
+                tombstone.number,
+                f"its content was taken away by record {tombstone.number} of the ledger",
+            )
             forget(self.settings)
             return at_hand.key
 

@@ -9,6 +9,7 @@ ErgaOmnesError
 │   ├── UnknownToken
 │   ├── UnknownChange
 │   ├── UnknownContribution
+│   ├── UnknownGeneration
 │   └── NoSuchFile
 ├── BadRequest                  400
 │   ├── MissingQuery
@@ -45,6 +46,7 @@ ErgaOmnesError
 ├── WrongMethod                 405
 │   └── NotWritable
 ├── GenerationGone              410
+│   └── GenerationLost
 ├── Redacted                    410
 ├── UnsupportedMediaType        415
 ├── NotAcceptable               406
@@ -271,6 +273,22 @@ class GenerationGone(ErgaOmnesError):
         )
 
 
+class GenerationLost(GenerationGone):
+    """A generation was published, and its facts cannot be given any more."""
+
+    slug = "generation-lost"
+    title = "That generation cannot be given any more"
+
+    def __init__(self, key: str, why: str) -> None:
+        ErgaOmnesError.__init__(
+            self,
+            f"Generation {key}: {why}.",
+            remedy="Its record stays at /generations; ask another one.",
+            key=key,
+            why=why,
+        )
+
+
 class Redacted(ErgaOmnesError):
     """What was asked for was kept, and has been taken away for a reason."""
 
@@ -334,6 +352,22 @@ class UnknownContribution(NotFound):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no contribution {number}.", number=number)
+
+
+class UnknownGeneration(NotFound):
+    """No generation was ever published under this key, or several begin so."""
+
+    slug = "unknown-generation"
+    title = "No such generation"
+
+    def __init__(self, key: str, near: Sequence[str] = ()) -> None:
+        hint = did_you_mean(near)
+        super().__init__(
+            f"No one generation is called “{key[:100]}”.",
+            remedy=f"{hint} /generations lists them.".strip(),
+            key=key[:100],
+            near=tuple(near),
+        )
 
 
 class NoSuchFile(NotFound):
