@@ -3,6 +3,7 @@
 import datetime
 import os
 import shutil
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ergaomnes.settings import Settings
 from serving import served
 
 FAR = datetime.date(2999, 1, 1)
+ATOM = "{http://www.w3.org/2005/Atom}"
 BASE = "https://w3id.org/ergaomnes/"
 PREFIXES = """
 @prefix erga: <https://w3id.org/ergaomnes/def/> .
@@ -252,7 +254,9 @@ def test_a_correction_takes_the_place_of_what_stands(place: Place) -> None:
         f"{one}\n" for one in before.splitlines() if one.startswith(standing) and one != line
     )
     text += 'state:fra skos:prefLabel "French Republic (test)"@en .\n'
-    said = place.send(text, source="s", mode="replace").json()
+    answer = place.send(text, source="s", mode="replace")
+    assert answer.status_code == 201, answer.text
+    said = answer.json()
     assert (said["added"], said["removed"]) == (1, 1), said
     assert line.split('"')[1] in said["diff"]["removed"][0]
     number = said["id"]
@@ -276,6 +280,123 @@ def test_a_form_and_a_file_serve_as_well(place: Place) -> None:
 
 def test_the_key_for_redactions_is_public(place: Place) -> None:
     assert "BEGIN PUBLIC KEY" in place.client.get("/contributions/key").text
+
+
+def test_every_generation_can_still_be_asked(place: Place) -> None:
+    """After the tests above several generations have been published, and stores are few."""
+    said = place.client.get("/generations").json()["generations"]
+    assert len(said) >= 4
+    newest, first = said[0], said[-1]
+    assert newest["current"]
+    assert not first["current"]
+    assert first["previous"] is None
+    pages, address = [], "/generations?limit=2"
+    while address:
+        page = place.client.get(address).json()
+        pages += page["generations"]
+        address = page.get("next", "")
+    assert [one["key"] for one in pages] == [one["key"] for one in said]
+    one = place.client.get(f"/generations/{first['key'][:12]}").json()
+    assert one["sha256"] == first["sha256"]
+    problem(place.client.get("/generations/zzz"), 404, "unknown-generation")
+    problem(place.client.get("/generations?after=zzz"), 404, "unknown-generation")
+    seen = place.client.get(f"/generation/{first['key']}", follow_redirects=False)
+    assert seen.status_code == 303
+
+    count = {"query": "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }", "generation": first["key"]}
+    answer = place.client.get("/sparql", params=count)
+    assert answer.status_code == 200, answer.text
+    [row] = answer.json()["results"]["bindings"]
+    assert int(row["n"]["value"]) <= first["facts"]
+    assert "memento-datetime" in answer.headers
+    assert 'rel="timemap"' in answer.headers["link"]
+    asked = {"generation": first["key"], "state": "rus", "day": "2025-10-01"}
+    old = place.client.get("/questions/who-could-inspect-on-a-day", params=asked)
+    assert old.status_code == 200, old.text
+    assert old.json()["generation"] == first["key"]
+    document = place.client.get(f"/state/rus?generation={first['key']}")
+    assert document.status_code == 200
+    problem(place.client.get("/state/rus?generation=zzz"), 404, "unknown-generation")
+    twice = place.client.get(f"/state/rus?generation={first['key']}&generation=b")
+    problem(twice, 400, "bad-parameter")
+
+
+def test_a_day_leads_to_what_was_served_then(place: Place) -> None:
+    client = place.client
+    first = client.get("/generations").json()["generations"][-1]["key"]
+    ago = {"Accept-Datetime": "Thu, 31 May 2007 20:35:00 GMT"}
+    sent_on = client.get("/state/rus?lang=fr", headers=ago, follow_redirects=False)
+    assert sent_on.status_code == 302
+    assert sent_on.headers["vary"] == "accept-datetime"
+    assert sent_on.headers["location"] == f"/state/rus?lang=fr&generation={first}"
+    bad = client.get("/state/rus", headers={"Accept-Datetime": "yesterday"})
+    problem(bad, 400, "bad-parameter")
+    mapped = client.get("/timemap/link/state/rus?lang=fr")
+    assert mapped.headers["content-type"].startswith("application/link-format")
+    assert 'rel="first memento"' in mapped.text
+    assert 'rel="last memento"' in mapped.text
+    assert f"generation={first}" in mapped.text
+
+
+def test_two_generations_are_compared(place: Place) -> None:
+    client = place.client
+    listed = client.get("/generations").json()["generations"]
+    lost = [one["key"] for one in listed if one["gone"]]
+    problem(
+        client.get("/sparql", params={"query": "ASK {}", "generation": lost[0]}),
+        410,
+        "generation-lost",
+    )
+    said = [one for one in listed if not one["gone"]]
+    begin, end = said[-1]["key"], said[-2]["key"]
+    found = client.get("/diff", params={"from": begin, "to": end}).json()
+    assert found["added"] > 0
+    everything = found["differences"]
+    pages, address = [], f"/diff?from={begin}&to={end}&limit=1"
+    while address:
+        page = client.get(address).json()
+        pages += page["differences"]
+        address = page.get("next", "")
+    assert pages == everything
+    written = client.get(
+        "/diff", params={"from": begin, "to": end}, headers={"Accept": "application/rdf-patch"}
+    )
+    assert written.text.startswith("TX .\n")
+    assert written.text.count("\nA ") == found["added"]
+    today = client.get("/diff", params={"from": "2007-05-31"}).json()
+    assert today["from"] == begin
+    assert client.get("/diff", params={"from": begin, "to": begin}).json()["records"] == 0
+    problem(client.get("/diff"), 400, "bad-parameter")
+    problem(client.get("/diff?from=zzz"), 404, "unknown-generation")
+    problem(client.get(f"/diff?from={begin}&limit=0"), 400, "bad-parameter")
+
+
+def test_acts_and_edits_are_told_as_feeds(place: Place) -> None:
+    client = place.client
+    for path in ("/feeds/acts", "/feeds/changes"):
+        atom = client.get(f"{path}.atom")
+        assert atom.headers["content-type"].startswith("application/atom+xml")
+        feed = ElementTree.fromstring(atom.content)
+        entries = feed.findall(f"{ATOM}entry")
+        items = client.get(f"{path}.json").json()["items"]
+        assert [one.findtext(f"{ATOM}id") for one in entries] == [one["id"] for one in items]
+        assert entries
+        days = [one.findtext(f"{ATOM}updated") or "" for one in entries]
+        assert days == sorted(days, reverse=True)
+        assert feed.findtext(f"{ATOM}updated") == days[0]
+        again = client.get(f"{path}.atom", headers={"If-None-Match": atom.headers["etag"]})
+        assert again.status_code == 304
+        problem(client.get(f"{path}.rss"), 400, "bad-parameter")
+        problem(client.get(f"{path}.atom?colour=red"), 400, "bad-parameter")
+        problem(client.get(f"{path}.atom?state=atlantis"), 400, "bad-parameter")
+    russia = client.get("/feeds/acts.json?state=rus").json()
+    assert russia["items"]
+    assert {item["tags"][0] for item in russia["items"]} == {"Russian Federation"}
+    cat = client.get("/feeds/acts.json?instrument=mtdsg-iv-9").json()
+    assert {item["tags"][1] for item in cat["items"]} == {"CAT"}
+    of_france = client.get("/feeds/changes.json?state=fra").json()["items"]
+    of_all = client.get("/feeds/changes.json").json()["items"]
+    assert 0 < len(of_france) < len(of_all)
 
 
 def test_a_token_has_so_many_open_contributions_and_no_more(place: Place) -> None:

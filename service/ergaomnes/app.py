@@ -9,6 +9,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,16 +30,19 @@ from ergaomnes.compression import Compression
 from ergaomnes.curation import Curation
 from ergaomnes.endpoint import Endpoint
 from ergaomnes.errors import ErgaOmnesError, OurFault
-from ergaomnes.generations import Begun, Watch, begin
+from ergaomnes.generations import Begun, Generation, Watch, begin
+from ergaomnes.history import History
 from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
+from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
     contributions,
     descriptions,
     graphs,
     health,
+    history,
     questions,
     sparql,
     things,
@@ -68,11 +72,16 @@ class Service(FastAPI):
 
 
 def create_app(
-    settings: Settings, begun: Begun | None = None, shared: Path | None = None
+    settings: Settings,
+    begun: Begun | None = None,
+    shared: Path | None = None,
+    *,
+    is_past: bool = False,
 ) -> FastAPI:
     """Make the service; its reader processes live as long as it does.
 
-    Several that serve one port tell each other their counts in the `shared` folder.
+    Several that serve one port tell each other their counts in the `shared` folder. One that is of
+    the past answers within another, which guards, keeps and counts what is asked.
     """
     generation, readers = begun or begin(settings)
     condition = Condition(readers)
@@ -85,13 +94,20 @@ def create_app(
     known = Known(readers, catalogue)
     endpoint = Endpoint(known, catalogue)
 
+    past = Keeper(History(settings), functools.partial(_of_the_past, settings))
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         watch = Watch(readers, generation, lambda new: judges.move(new.dump))
         with judges, contextlib.closing(journal), contextlib.ExitStack() as ending:
             if curation is not None:
                 ending.callback(curation.close)
-            async with readers, watch, tally.told(), _noticed(condition, settings.notice_time):
+            if is_past:
+                async with readers:
+                    yield
+                return
+            notice = _noticed(condition, settings.notice_time)
+            async with readers, watch, tally.told(), notice, contextlib.aclosing(past):
                 # Warmed beside the first requests: whoever validates at once waits for it.
                 warming = asyncio.create_task(anyio.to_thread.run_sync(_warm, judges, curation))
                 yield
@@ -108,34 +124,39 @@ def create_app(
     desk = updates.Desk(curation, readers)
     door = sparql.Door(known, endpoint, desk.updated)
     made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, door))
-    made.add_middleware(Compression)
-    made.add_middleware(Cache, readers=readers, shelf=shelf)
+    if not is_past:
+        if settings.dump is None:
+            made.add_middleware(Past, keeper=past, current=lambda: readers.generation)
+        made.add_middleware(Compression)
+        made.add_middleware(Cache, readers=readers, shelf=shelf)
     made.add_exception_handler(ErgaOmnesError, _problem)
     made.add_exception_handler(HTTPException, _http_problem)
     made.add_exception_handler(RequestValidationError, _unprocessable)
     made.add_exception_handler(Exception, _fault)
-    in_thread = _runner(readers)
     doors = things.Doors(Things(readers, catalogue))
-    made.include_router(health.router(readers, tally, condition))
-    made.include_router(
+    for router in (
+        health.router(readers, tally, condition),
         graphs.router(
             known,
             prefixes()["graph"],
             doors.graph,
             writer=desk.written,
             is_written=settings.dump is None,
-        )
-    )
-    made.include_router(updates.router(desk))
-    made.include_router(descriptions.router(endpoint))
-    made.include_router(questions.router(known, catalogue, in_thread))
-    made.include_router(validation.router(judges))
-    made.include_router(
-        contributions.router(desk, judges, validation.sent, lambda: readers.generation)
-    )
-    made.include_router(things.router(doors))
+        ),
+        updates.router(desk),
+        contributions.router(desk, judges, validation.sent, lambda: readers.generation),
+        descriptions.router(endpoint),
+        questions.router(known, catalogue, _runner(readers)),
+        validation.router(judges),
+        *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
+        things.router(doors),
+    ):
+        made.include_router(router)
     _add_landing(made)
     _describe(made, catalogue)
+    if is_past:
+        made.around = lambda app: app
+        return made
     made.around = functools.partial(
         Operations,
         settings=settings,
@@ -154,6 +175,17 @@ def _warm(judges: Judges, curation: Curation | None) -> None:
     if curation is not None and any(one.role == CURATOR for one in listed(curation.settings)):
         with contextlib.suppress(ErgaOmnesError):  # whoever needs it starts it again, and is told
             curation.start()
+
+
+@asynccontextmanager
+async def _of_the_past(settings: Settings, dump: Path, key: str) -> AsyncIterator[App]:
+    """Give an application over a past generation, with few readers, while the statement runs."""
+    few = replace(settings, dump=dump, readers=2, slow_readers=1, spares=1)
+    readers = Readers(dump, few, key, slow_readers=1, quick_time=few.quick_time)
+    begun = Generation(key, dump), readers
+    made = await asyncio.to_thread(create_app, few, begun, is_past=True)
+    async with made.router.lifespan_context(made):
+        yield made
 
 
 def _patterns(routes: Iterable[BaseRoute]) -> Iterator[str]:
@@ -265,6 +297,10 @@ def _add_landing(made: FastAPI) -> None:
         "/update": "POST a SPARQL update; /changes lists what was changed: for curators",
         "/validate": "POST facts and hear what the shapes say of them",
         "/contributions": "POST facts for review; GET what was handed in, and what became of it",
+        "/generations": "every generation that was published; ?generation=KEY asks one of them",
+        "/diff": "what sets two generations apart: ?from=KEY or day&to=KEY or day",
+        "/feeds/acts.atom": "legal acts as a feed, .atom or .json; ?state=, ?instrument=",
+        "/feeds/changes.atom": "edits of the graph as a feed",
         "/health": "whether the service lives; /ready: whether it takes requests",
         "/metrics": "counts and gauges for Prometheus",
         "/openapi.json": "this service described for programs",
@@ -286,7 +322,7 @@ def _add_landing(made: FastAPI) -> None:
 def _page(routes: Mapping[str, str]) -> str:
     items = "".join(
         f"<dt><code>{html.escape(route)}</code></dt><dd>{html.escape(about)}</dd>"
-        if "{" in route or route == "/validate"
+        if "{" in route or route in ("/validate", "/update", "/diff")
         else f'<dt><a href="{html.escape(route)}"><code>{html.escape(route)}</code></a></dt>'
         f"<dd>{html.escape(about)}</dd>"
         for route, about in routes.items()

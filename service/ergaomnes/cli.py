@@ -44,6 +44,7 @@ COMMANDS = {
     "audit": Command(
         KEEP, "Check the ledger of changes: each record, the chain of hashes, and the generations."
     ),
+    "diff": Command(KEEP, "Compare two generations of the graph, record by record."),
     "export": Command(KEEP, "Write a release: every format, with checksums and a description."),
 }
 

@@ -211,7 +211,10 @@ class Packaged:
         told = tuple(self._beside_what_stands(submissions))
         removed = frozenset(self._removed(nameable, mode))
         added = self.background.new_of(nameable) if mode == REPLACE else frozenset[ox.Quad]()
-        report, following = self.judge_change(added, removed)
+        # What stands in the graph of a contribution is not seen as a part of what stands.
+        home = ox.NamedNode(self.prefixes.iri("graph:data/contributions"))
+        stated = {ox.Quad(q.subject, q.predicate, q.object, home) for q in added}
+        report, following = self.judge_change(stated, removed)
         names = _subjects((*added, *removed))
         graph = self.background.slice(names)
         beside = [one for one in told if mode == REMOVE or one.sent in one.standing]
