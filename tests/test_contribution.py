@@ -414,3 +414,11 @@ def test_adding_a_day_to_an_effective_date_is_reported(packaged: Packaged) -> No
         moved.add(name)
     assert len(moved) >= 5
     assert moved == of_shape(packaged, facts, "ComputedEffect-effectiveDate")
+
+
+def test_a_day_that_is_none_is_reported_and_compared_with_no_other(world: Packaged) -> None:
+    """Of such a day and another rdflib cannot say which comes first, and raises."""
+    text = 'action:good-consent erga:depositDate "1998-02-31"^^xsd:date .'
+    found = judged(world, text).report
+    assert not found.conforms
+    assert "1998-02-31" in {str(one.value) for one in found.findings}

@@ -15,6 +15,7 @@ import pytest
 from ergaomnes import tokens
 from ergaomnes.app import PROBLEM, create_app
 from ergaomnes.build import Built, publish
+from ergaomnes.cli import main
 from ergaomnes.ledger import audited
 from ergaomnes.settings import Settings
 from serving import served
@@ -280,6 +281,73 @@ def test_a_form_and_a_file_serve_as_well(place: Place) -> None:
 
 def test_the_key_for_redactions_is_public(place: Place) -> None:
     assert "BEGIN PUBLIC KEY" in place.client.get("/contributions/key").text
+
+
+def test_all_of_it_can_be_typed(
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    good, bad, secret = tmp_path / "good.ttl", tmp_path / "bad.ttl", tmp_path / "token"
+    good.write_text(PREFIXES + 'state:fra skos:altLabel "typed"@en .\n', "utf-8")
+    bad.write_text(
+        PREFIXES + 'action:fra-ets-126-ratification erga:depositDate "1998-02-31"^^xsd:date .\n',
+        "utf-8",
+    )
+    secret.write_text(place.contributor["Authorization"].removeprefix("Bearer "), "utf-8")
+    curator = place.curator["Authorization"].removeprefix("Bearer ")
+    to = ["--to", str(place.client.base_url)]
+    monkeypatch.setenv("ERGAOMNES_DATA_DIR", str(place.settings.data_dir))
+
+    def typed(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as left:
+            main(list(map(str, words)))
+        said = capsys.readouterr()
+        return int(left.value.code or 0), said.out, said.err
+
+    handing_in = ["contribute", *to, "--token-file", secret, "--source", "A paper"]
+    status, out, err = typed("contribute", bad, *to, "--check")
+    assert status == 1, err
+    assert "bad.ttl:7:" in out
+    status, out, _ = typed(*handing_in, "--author", "W", "--licence", "CC0-1.0", bad)
+    assert status == 1
+    assert "bad.ttl:7:" in out
+    status, _, err = typed(*handing_in, "--author", "W", good)
+    assert status == 2
+    assert "licence" in err
+    status, _, err = typed("contribute", good, *to)
+    assert status == 2
+    assert "token" in err.lower()
+    status, out, _ = typed(*handing_in, "--author", "W", "--licence", "CC0-1.0", good)
+    assert status == 0
+    number = out.split()[1]
+    assert "1 facts more" in out
+    assert typed("contribute", good, "--to", "http://127.0.0.1:9", "--check")[0] == 4
+
+    monkeypatch.setenv("ERGAOMNES_TOKEN", curator)
+    status, out, _ = typed("review", *to, "--state", "submitted")
+    assert status == 0
+    assert number in out
+    assert '"typed"@en' in typed("review", "show", number, *to)[1]
+    assert typed("review", "comment", number, *to, "--reason", "Which page?")[0] == 0
+    assert typed("review", "accept", number, *to)[0] == 2, "a reason is missing"
+    status, out, _ = typed("review", "accept", number, *to, "--reason", "so it is")
+    assert (status, "accepted" in out) == (0, True)
+
+    # The same on the data folder itself, without a service between.
+    assert "Which page?" in typed("review", "show", number)[1]
+    assert number in typed("review", "--state", "accepted")[1]
+    assert typed("review", "undo", number, "--reason", "it was not")[0] == 2, "by whom?"
+    status, out, _ = typed("review", "undo", number, "--reason", "it was not", "--by", "Anna")
+    assert (status, "undone" in out) == (0, True)
+    status, out, _ = typed("audit")
+    assert status == 0
+    assert "the chain holds" in out
+    status, out, _ = typed("diff", place.client.get("/generations").json()["generations"][1]["key"])
+    assert status == 0
+    assert '- <http://www.w3.org/2004/02/skos/core#altLabel> "typed"@en' in out
+    assert typed("diff", "zzz")[0] == 2
 
 
 def test_every_generation_can_still_be_asked(place: Place) -> None:

@@ -39,10 +39,12 @@ COMMANDS = {
     "restore": Command(SERVE, "Put the state of a service back from a backup."),
     "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
     "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
+    "contribute": Command(KEEP, "Hand facts in for review at a service."),
+    "review": Command(KEEP, "Read what was handed in, and decide about it."),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
     "audit": Command(
-        KEEP, "Check the ledger of changes: each record, the chain of hashes, and the generations."
+        KEEP, "Check what was kept of changes and contributions: records, hashes, signatures."
     ),
     "diff": Command(KEEP, "Compare two generations of the graph, record by record."),
     "export": Command(KEEP, "Write a release: every format, with checksums and a description."),

@@ -94,6 +94,7 @@ class Curation:
         self.contributions = Contributions(settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()
+        self._is_ended = False
 
     def change(
         self,
@@ -206,7 +207,11 @@ class Curation:
             self._started()
 
     def close(self) -> None:
-        """End that process; a change that it works on is not made."""
+        """End that process for good; a change that it works on is not made."""
+        self._is_ended = True
+        self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -302,7 +307,7 @@ class Curation:
                 process.stdin.flush()
                 said, content = read_frame(process.stdout)
             except (OSError, EOFError):
-                self.close()
+                self._end()
                 if late.is_set():
                     raise ChangeTimeout(_LONGEST_WORK) from None
                 raise ChangeCrashed(self.settings.memory_limit) from None
@@ -315,7 +320,7 @@ class Curation:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is None:
             return self._process
-        self.close()
+        self._end()
         package = str(Path(__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
@@ -332,14 +337,17 @@ class Curation:
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # so that its forks end with it
         )
+        if self._is_ended:  # while it was started in another thread
+            self._end()
+            raise BuildFailed("the service ends")
         assert self._process.stdout  # noqa: S101 - Popen was given PIPE
         try:
             said, _ = read_frame(self._process.stdout)
         except EOFError:
-            self.close()
+            self._end()
             raise BuildFailed("the process that works out changes did not start") from None
         if "raised" in said:
-            self.close()
+            self._end()
             raise rebuilt(said)
         return self._process
 

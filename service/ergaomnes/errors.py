@@ -74,6 +74,7 @@ ErgaOmnesError
 │   ├── EndpointUnreachable
 │   ├── EndpointTimeout         504
 │   ├── EndpointRefused
+│   ├── ServiceRefused
 │   ├── EndpointAnswer
 │   └── EndpointCut
 ├── StateFault                  409
@@ -1300,6 +1301,19 @@ class EndpointRefused(EndpointFailed):
 
     def __init__(self, url: str, status: int, text: str) -> None:
         super().__init__(f"{url} answered {status}: {text}", url=url, status=status, text=text)
+
+
+class ServiceRefused(EndpointFailed):
+    """A service of ours said what is wrong with what was sent."""
+
+    slug = "service-refused"
+    title = "The service refused this"
+    exit_status = EXIT_USAGE
+
+    def __init__(self, url: str, status: int, text: str, remedy: str) -> None:
+        super().__init__(
+            f"{url} answered {status}: {text}", remedy=remedy, url=url, status=status, text=text
+        )
 
 
 class EndpointAnswer(EndpointFailed):

@@ -20,7 +20,7 @@ from typing import Any
 
 from ergaomnes import media
 from ergaomnes.contribution import Packaged, Proposal
-from ergaomnes.errors import ErgaOmnesError, told
+from ergaomnes.errors import ErgaOmnesError, OurFault, told
 from ergaomnes.judgement import WRITTEN
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.shipped import shipped
@@ -39,6 +39,10 @@ def _reply(
         proposal = packaged.propose(sent, head["mode"])
     except ErgaOmnesError as error:
         return told(error), _EMPTY
+    except MemoryError:
+        raise  # the limit: it ends this fork
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other side has to hear of it
+        return told(OurFault(f"Judging failed ({type(error).__name__}).")), _EMPTY
     report = proposal.judgement.written(
         next(one for one in WRITTEN if one.media_type == head["as"]),
         packaged.prefixes,

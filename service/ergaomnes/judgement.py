@@ -246,6 +246,28 @@ _WORDS = {
 }
 
 
+def text_of(report: Mapping[str, Any]) -> str:
+    """Say for a person at a terminal what a report in plain JSON says."""
+    words = _WORDS.get(str(report["language"]), _WORDS["en"])
+    lines: list[str] = []
+    for rule in report["rules"]:
+        lines.append(f"{words[rule['severity']]} ×{rule['count']} · {rule['name']}")
+        lines.append(f"  {rule['sentence']}")
+        lines.append(f"  → {rule['remedy']}")
+        for one in rule["findings"]:
+            where = f"{one['file']} ({words['unknown']})"
+            if one["line"] is not None:
+                where = f"{one['file']}:{one['line']}:{one['column']}"
+            what = (one["focus"], ", ".join(one["path"]), one["value"])
+            lines.append(f"    {where}  {'  '.join(filter(None, what))}")
+            if one["near"]:
+                lines.append(f"      {words['near']}: {', '.join(one['near'])}")
+        lines.append("")
+    counts = ", ".join(f"{many} {words[name + 's']}" for name, many in report["counts"].items())
+    lines.append(f"{words['conforms' if report['conforms'] else 'fails']} ({counts})")
+    return "\n".join(lines)
+
+
 def _where(one: Located | Stated, words: Mapping[str, str]) -> str:
     if one.place is None:
         return " ".join(filter(None, (one.file, f"({words['unknown']})")))

@@ -78,6 +78,7 @@ class Judges:
         self._turn = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._door: socket.socket | None = None
+        self._is_ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +89,7 @@ class Judges:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_ended = True
         self.close()
 
     def close(self) -> None:
@@ -199,6 +201,9 @@ class Judges:
                 env={**os.environ, "PYTHONPATH": path},
             )
         self._door = door
+        if self._is_ended:  # while it was started in another thread
+            self.close()
+            raise BuildFailed("the service ends")
         door.settimeout(_START_LIMIT)
         try:
             is_ready = door.recv(1)

@@ -278,6 +278,28 @@ class _Query(SPARQLQueryHelper):
 helper.SPARQLQueryHelperCls = _Query  # type: ignore[attr-defined]
 
 
+class _Unordered(rdflib.Literal):
+    """A literal such as "2021-02-30"^^xsd:date, which is neither before nor after any other.
+
+    rdflib raises TypeError when it is compared; by the standard a pair that cannot be compared is a
+    result of sh:lessThan (https://www.w3.org/TR/shacl/#LessThanConstraintComponent).
+    """
+
+    __slots__ = ()
+
+    def __lt__(self, _: object) -> bool:
+        return False
+
+    def __le__(self, _: object) -> bool:
+        return False
+
+    def __gt__(self, _: object) -> bool:
+        return False
+
+    def __ge__(self, _: object) -> bool:
+        return False
+
+
 def theirs(term: object) -> Term:
     """Give rdflib's term for one of pyoxigraph's, with its lexical form untouched."""
     if isinstance(term, ox.NamedNode):
@@ -291,7 +313,10 @@ def theirs(term: object) -> Term:
     # rdflib holds "x" and "x"^^xsd:string apart, and RDF 1.1 does not: one form for both.
     if datatype == XSD.string:
         return rdflib.Literal(term.value)
-    return rdflib.Literal(term.value, datatype=datatype, normalize=False)
+    made = rdflib.Literal(term.value, datatype=datatype, normalize=False)
+    if made.ill_typed:
+        return _Unordered(term.value, datatype=datatype, normalize=False)
+    return made
 
 
 def _spread(shapes: rdflib.Graph) -> set[tuple[object, object, object]]:

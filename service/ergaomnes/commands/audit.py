@@ -1,21 +1,29 @@
-"""`ergaomnes audit`: see whether every record of the ledger is as it was written."""
+"""`ergaomnes audit`: see whether every record that was kept is as it was written."""
 
 import typer
 
+from ergaomnes.chain import REDACTED
+from ergaomnes.contributions import Contributions
 from ergaomnes.ledger import audited
+from ergaomnes.redaction import verify
 from ergaomnes.settings import Settings
 
 
 def audit() -> None:
-    """Check the ledger of changes: each record, the chain of hashes, and the generations.
+    """Check what was kept of changes and contributions: records, parts, hashes, signatures.
 
     The first record that is broken is named; then the exit status is 1.
     """
-    ledger = audited(Settings.from_environment())
+    settings = Settings.from_environment()
+    ledger = audited(settings)
     for change in ledger.changes:
         counts = f"+{len(change.added)} −{len(change.removed)}"
-        typer.echo(
-            f"{change.number:>6}  {change.time}  {counts:<12} {change.author}: {change.reason}"
-        )
-    number = len(ledger.changes)
-    typer.echo(f"{number:,} change{'' if number == 1 else 's'}, and the chain holds.")
+        said = f"{change.author}: {change.reason}" if change.author else "taken away"
+        typer.echo(f"{change.number:>6}  {change.time}  {counts:<12} {said}")
+    contributions = Contributions(settings).chain.verified()
+    verify(settings, contributions)
+    for name, records in (("change", ledger.records), ("contribution", contributions)):
+        gone = sum(record.kind == REDACTED for record in records)
+        also = f", {gone:,} of them redactions that are signed" if gone else ""
+        plural = "" if len(records) == 1 else "s"
+        typer.echo(f"{len(records):,} record{plural} of {name}s{also}, and the chain holds.")
