@@ -20,7 +20,7 @@ from ergaomnes.judgement import Judgement
 from ergaomnes.places import Place, places_in_turtle
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import Shipped, shipped
-from ergaomnes.submission import format_named, media_type_of, read_file, read_submission
+from ergaomnes.submission import format_named, media_type_of, part_of, read_submission
 from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import read, triples, write
 
@@ -164,7 +164,8 @@ def test_what_stands_is_not_judged(world: Packaged) -> None:
     ],
 )
 def test_the_slice_and_the_whole_give_the_same_findings(name: str, world: Packaged) -> None:
-    sent = [read_file(FOLDER / f"{name}.ttl", None)]
+    part = part_of(FOLDER / f"{name}.ttl")
+    sent = [read_submission(part.content, part.kind, part.name)]
     sliced = world.judge_contribution(sent)
     assert sliced.report == world.judge_contribution(sent, whole=True).report
     assert sliced.located
@@ -317,13 +318,13 @@ def test_an_unknown_ending_or_type_is_refused_with_what_is_read() -> None:
     with pytest.raises(UnsupportedMediaType, match=r"\.csv"):
         media_type_of("facts.csv")
     with pytest.raises(UnsupportedMediaType):
-        format_named("text/csv")
+        format_named("text/html")
     assert format_named("text/turtle; charset=utf-8") == media.TURTLE
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoSuchFile, match="no such file"):
-        read_file(tmp_path / "none.ttl", None)
+        part_of(tmp_path / "none.ttl")
 
 
 # Mutations of the packaged data: what must never pass unseen.

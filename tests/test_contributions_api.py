@@ -336,7 +336,8 @@ def test_all_of_it_can_be_typed(
     assert (status, "accepted" in out) == (0, True)
 
     # The same on the data folder itself, without a service between.
-    assert "Which page?" in typed("review", "show", number)[1]
+    status, out, err = typed("review", "show", number)
+    assert "Which page?" in out, err
     assert number in typed("review", "--state", "accepted")[1]
     assert typed("review", "undo", number, "--reason", "it was not")[0] == 2, "by whom?"
     status, out, _ = typed("review", "undo", number, "--reason", "it was not", "--by", "Anna")

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
+from ergaomnes import media
 from ergaomnes.build import Built
 from ergaomnes.cli import main
 from ergaomnes.errors import ErgaOmnesError, JudgementCrashed, JudgementTimeout
@@ -174,7 +175,7 @@ def test_an_unknown_ending_is_refused_unless_the_type_is_given(typed: Typed, sen
 
 
 def test_a_wrong_media_type_is_refused(typed: Typed, sent: Sent) -> None:
-    assert typed(sent(GOOD), "--media-type", "text/csv")[0] == 2
+    assert typed(sent(GOOD), "--media-type", "text/html")[0] == 2
 
 
 def test_a_missing_file_exits_with_2(typed: Typed, tmp_path: Path) -> None:
@@ -265,7 +266,7 @@ def test_every_format_is_taken(kind: str, text: str, client: TestClient) -> None
 @pytest.mark.parametrize(
     ("kind", "text", "status"),
     [
-        ("text/csv", "a,b", 415),
+        ("text/html", "a,b", 415),
         ("", "", 415),
         ("text/turtle", "# " + "x" * 20_000, 413),
         ("text/turtle", "broken", 400),
@@ -273,7 +274,7 @@ def test_every_format_is_taken(kind: str, text: str, client: TestClient) -> None
         ("application/ld+json", '{"@context": "http://example.org/", "a": 1}', 400),
         ("application/rdf+xml", "<!DOCTYPE r><r/>", 400),
     ],
-    ids=["csv", "untyped", "large", "broken", "nested", "remote-context", "doctype"],
+    ids=["html", "untyped", "large", "broken", "nested", "remote-context", "doctype"],
 )
 def test_what_is_not_read_is_refused(kind: str, text: str, status: int, client: TestClient) -> None:
     assert posted(client, text, kind).status_code == status
@@ -420,3 +421,48 @@ def test_a_judgement_that_outgrows_its_memory_ends_its_process_alone(built: Buil
     judges = Judges(built.dump, Settings(memory_limit=1), seconds=60)
     with judges, pytest.raises(JudgementCrashed):
         judges.judge(BAD.encode(), "text/turtle", written_as="application/json")
+
+
+TABLE = """\
+participant;instrument;kind;deposited_on;confidence;source;locator
+Burkina Fasso;CAT;accession;1999-02-30;high;untc-iv-9;status table
+Côte d'Ivoire;CAT;ratified;1995-12-18;high;untc-iv-9;status table
+"""
+
+
+def test_each_bad_cell_of_a_table_is_told_with_its_row(client: TestClient) -> None:
+    said = posted(client, TABLE, "text/csv").json()
+    assert said["conforms"] is False
+    [rule] = [rule for rule in said["rules"] if rule["name"] == "table:acts"]
+    told = {(one["line"], one["value"]): one["remedy"] for one in rule["findings"]}
+    assert set(told) == {(2, "Burkina Fasso"), (2, "1999-02-30"), (3, "ratified")}
+    assert "Did you mean Burkina Faso" in told[2, "Burkina Fasso"]
+    assert "there is no such day" in told[2, "1999-02-30"]
+    problem = posted(client, "colour;taste\nred;sweet\n", "text/csv")
+    assert problem.status_code == 400
+    form = client.post("/validate", files={"file": ("acts.csv", TABLE)}).json()
+    assert form["counts"] == said["counts"]
+    graph = posted(client, TABLE, "text/csv", accept="text/turtle").text
+    assert graph.count("sh:resultSeverity sh:Violation") == 3
+
+
+def test_a_good_table_is_judged_by_the_shapes_and_what_stands(client: TestClient) -> None:
+    mended = (
+        TABLE.replace("Burkina Fasso", "Burkina Faso")
+        .replace("1999-02-30", "1999-01-04")
+        .replace("ratified", "accession")
+    )
+    said = posted(client, mended, "text/csv").json()
+    assert not [rule for rule in said["rules"] if rule["name"] == "table:acts"], said["rules"]
+    assert {one["line"] for one in said["known"]} <= {2, 3}
+    assert said["known"], "both states are parties"
+    twice = mended.replace("1999-01-04", "1979-01-04")
+    said = posted(client, twice, "text/csv").json()
+    assert said["conforms"] is False, "a state does not accede before the treaty is open"
+    lines = {one["line"] for rule in said["rules"] for one in rule["findings"]}
+    assert 2 in lines
+
+
+def test_a_workbook_is_read_like_a_table(client: TestClient) -> None:
+    answer = posted(client, b"PK no workbook", media.XLSX.media_type)
+    assert answer.status_code == 400

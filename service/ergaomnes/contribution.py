@@ -19,13 +19,13 @@ import rdflib
 from rdflib.namespace import SH
 
 from ergaomnes.background import Background, Consequence
-from ergaomnes.engine import Blank, Iri, Term
+from ergaomnes.engine import Blank, Iri, Literal, Term
 from ergaomnes.errors import ChangeTooWide, near
 from ergaomnes.judgement import Judgement, Located, Stated
 from ergaomnes.patch import Patch
 from ergaomnes.places import Place, Places, places_in_turtle
 from ergaomnes.progress import Tell
-from ergaomnes.report import Finding, Report
+from ergaomnes.report import Finding, Report, Severity
 from ergaomnes.shapes import Shapes
 from ergaomnes.shipped import Shipped
 from ergaomnes.store import graph_of, own
@@ -263,8 +263,30 @@ class Packaged:
         located = tuple(self._in_submissions(report, submissions, graph))
         sources = self._sources(graph)
         told = [replace(one, sent_source=sources.get(one.subject, "")) for one in told]
+        faults = tuple(self._faults(submissions))
+        report = Report((*(one.finding for one in faults), *report.findings))
+        located = (*faults, *located)
         known = tuple(one for one in told if one.sent in one.standing)
         return Judgement(report, located, known, tuple(one for one in told if one not in known))
+
+    def _faults(self, submissions: Sequence[Submission]) -> Iterator[Located]:
+        """Tell the cells that cannot be understood as the validator tells what is wrong."""
+        table = self.prefixes.iri("table:acts")
+        for one in submissions:
+            for fault in one.faults:
+                where = f"{fault.column} “{fault.value}”" if fault.value else fault.column
+                said = ": ".join(filter(None, (where, fault.why)))
+                text = f"A cell of the table cannot be taken as it is. {said}. {fault.remedy}"
+                finding = Finding(
+                    focus=Iri(table),
+                    path=(f"{table}/{fault.column}",) if fault.column else (),
+                    value=Literal(fault.value) if fault.value else None,
+                    shape=table,
+                    component=str(SH.SPARQLConstraintComponent),
+                    severity=Severity.VIOLATION,
+                    messages={"en": text},
+                )
+                yield Located(finding, one.name, Place(fault.row, 1))
 
     def _beside_what_stands(self, submissions: Sequence[Submission]) -> Iterator[Stated]:
         """Give the facts that stand already, and those where a single other value stands."""

@@ -657,6 +657,7 @@ class BadColumns(BadRequest):
             file=file,
             faults=tuple(faults),
         )
+        self.faults = tuple(faults)
 
 
 class BadRows(BadRequest):

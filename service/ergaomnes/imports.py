@@ -33,7 +33,7 @@ from ergaomnes.names import (
 from ergaomnes.progress import Tell
 from ergaomnes.shipped import Shipped
 from ergaomnes.store import EmbeddedEngine, load_file, load_shipped, theirs
-from ergaomnes.table import Column, Row, columns, count, normal, rows
+from ergaomnes.table import Column, Row, Upload, columns, count, normal, rows
 from ergaomnes.terms import Prefixes
 from ergaomnes.turtle import read, replace, triples, write
 
@@ -469,6 +469,38 @@ def differences(
             store.remove_graph(NamedNode(graph))  # what was imported there stands for the packaged
             load_file(store, other, graph)
     known = Known(EmbeddedEngine(store), prefixes)
+    reading = _read_acts(file, known, tell, source=source, day=day)
+    sources = sorted({act.source for act in reading.acts})
+    for each in sources:
+        _one_day(reading, file, each)
+    elsewhere = _matched(reading)
+    target = Target(shipped, place, remove_vanished)
+    return [_difference(reading, target, each, elsewhere) for each in sources]
+
+
+def stated(file: Path | Upload, known: Known) -> tuple[list[Triple], dict[str, int]]:
+    """Give the facts that a table states, and the row of each act and of what it cites.
+
+    An act that stands already has the name under which it stands. Raises BadRows for all that is
+    wrong with the cells at once.
+    """
+    reading = _read_acts(file, known, lambda _, __, ___: None)
+    for source in sorted({act.source for act in reading.acts}):
+        _one_day(reading, file, source)
+    _matched(reading)
+    facts: list[Triple] = []
+    lines: dict[str, int] = {}
+    for act in reading.acts:
+        said = _triples(known, _graph(known.prefixes, act.source), {act.iri: act.facts})
+        facts += said
+        for one in said:
+            lines.setdefault(str(one.subject).strip("<>"), act.row)
+    return facts, lines
+
+
+def _read_acts(
+    file: Path | Upload, known: Known, tell: Tell, *, source: str = "", day: str = ""
+) -> Reading:
     reading = Reading(known, source, day)
     given = [name for name, value in (("source", source), ("as_of", day)) if value]
     total = count(file)
@@ -481,12 +513,7 @@ def differences(
     _opposing(reading)
     if reading.faults:
         raise BadRows(str(file), sorted(reading.faults, key=lambda fault: fault.row))
-    sources = sorted({act.source for act in reading.acts})
-    for each in sources:
-        _one_day(reading, file, each)
-    elsewhere = _matched(reading)
-    target = Target(shipped, place, remove_vanished)
-    return [_difference(reading, target, each, elsewhere) for each in sources]
+    return reading
 
 
 def describe(shipped: Shipped, prefixes: Prefixes) -> str:
@@ -601,7 +628,7 @@ def _opposing(reading: Reading) -> None:
                 act.targets += same or there
 
 
-def _one_day(reading: Reading, file: Path, source: str) -> str:
+def _one_day(reading: Reading, file: Path | Upload, source: str) -> str:
     """Give the one day on which a source stood, or nothing; two are a fault, an older one too."""
     given = reading.days.get(source, {})
     if len(given) > 1:

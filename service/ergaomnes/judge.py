@@ -21,21 +21,21 @@ from typing import Any
 from ergaomnes import media
 from ergaomnes.contribution import Packaged, Proposal
 from ergaomnes.errors import ErgaOmnesError, OurFault, told
+from ergaomnes.intake import Intake
 from ergaomnes.judgement import WRITTEN
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.shipped import shipped
-from ergaomnes.submission import Submission, format_named, read_submission
+from ergaomnes.submission import Part, format_named, read_submission
 from ergaomnes.terms import prefixes
 
 _EMPTY = b""
 
 
-def _reply(
-    packaged: Packaged, head: Mapping[str, Any], content: bytes
-) -> tuple[dict[str, Any], bytes]:
+def _reply(intake: Intake, head: Mapping[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
     """Judge one submission: lengths and counts in the head; report and patches in the body."""
+    packaged = intake.packaged
     try:
-        sent = list(_read(head["parts"], content))
+        sent = [intake.read(part) for part in _parts(head["parts"], content)]
         proposal = packaged.propose(sent, head["mode"])
     except ErgaOmnesError as error:
         return told(error), _EMPTY
@@ -65,10 +65,10 @@ def _counts(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _read(parts: Iterable[tuple[str, str, int]], content: bytes) -> Iterator[Submission]:
+def _parts(parts: Iterable[tuple[str, str, int]], content: bytes) -> Iterator[Part]:
     begin = 0
     for name, kind, size in parts:
-        yield read_submission(content[begin : begin + size], format_named(kind), name)
+        yield Part(name, format_named(kind), content[begin : begin + size])
         begin += size
 
 
@@ -88,11 +88,11 @@ def _hold_to(memory: int, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size + memory, size + memory))
 
 
-def _judge(packaged: Packaged, memory: int, caller: socket.socket) -> None:
+def _judge(intake: Intake, memory: int, caller: socket.socket) -> None:
     with caller.makefile("rb") as stream:
         head, content = read_frame(stream)
     _hold_to(memory, head["seconds"])
-    said, body = _reply(packaged, head, content)
+    said, body = _reply(intake, head, content)
     caller.sendall(frame(said, body))
 
 
@@ -105,6 +105,8 @@ def main(dump: str, memory: str, descriptor: str) -> None:
     # What the validator loads on first use is loaded before anything is forked.
     packaged.propose([read_submission(_EMPTY, media.TURTLE)])
     packaged.warm()
+    intake = Intake(packaged)
+    _ = intake.known
     gc.collect()
     gc.freeze()  # so that a fork does not copy what it only looks at
     door.sendall(b"r")
@@ -117,7 +119,7 @@ def main(dump: str, memory: str, descriptor: str) -> None:
                 continue
             door.close()
             with contextlib.suppress(BaseException):
-                _judge(packaged, int(memory), caller)
+                _judge(intake, int(memory), caller)
             os._exit(0)
 
 

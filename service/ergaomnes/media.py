@@ -27,6 +27,7 @@ SPARQL_JSON = Format("json", ("application/sparql-results+json", "application/js
 SPARQL_XML = Format("xml", ("application/sparql-results+xml", "application/xml", "text/xml"))
 # https://www.w3.org/TR/sparql11-results-csv-tsv/#mediaType
 CSV = Format("csv", ("text/csv",))
+XLSX = Format("xlsx", ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",))
 TSV = Format("tsv", ("text/tab-separated-values",))
 # https://www.w3.org/TR/turtle/#sec-mediaReg
 TURTLE = Format("ttl", ("text/turtle", "application/x-turtle"))

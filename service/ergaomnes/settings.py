@@ -175,6 +175,11 @@ class Settings:
         repr=False,
         metadata={"about": "the password to give with that name"},
     )
+    token: str = field(
+        default="",
+        repr=False,
+        metadata={"about": "your token at the service that `contribute` and `review` speak to"},
+    )
     kept_stores: int = field(
         default=3,
         metadata={"about": "how many built stores are kept, the newest first", "least": 1},

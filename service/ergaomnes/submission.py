@@ -7,7 +7,13 @@ from pathlib import Path
 import pyoxigraph as ox
 
 from ergaomnes import media
-from ergaomnes.errors import NoSuchFile, SubmissionSyntax, SubmissionTooLarge, UnsupportedMediaType
+from ergaomnes.errors import (
+    CellFault,
+    NoSuchFile,
+    SubmissionSyntax,
+    SubmissionTooLarge,
+    UnsupportedMediaType,
+)
 from ergaomnes.places import Places, deepest, places_in_turtle, places_of_names
 
 READ: tuple[media.Format, ...] = (
@@ -18,6 +24,8 @@ READ: tuple[media.Format, ...] = (
     media.JSON_LD,
     media.RDF_XML,
 )
+TABLES: tuple[media.Format, ...] = (media.CSV, media.XLSX)
+"""Tables of acts, as the importer reads them."""
 ADD, REPLACE, REMOVE = "add", "replace", "remove"
 MODES = (ADD, REPLACE, REMOVE)
 """What a submission does: add its facts, put them in the place of others, or remove them."""
@@ -31,6 +39,8 @@ _ENDINGS = {
     ".rdf": media.RDF_XML,
     ".owl": media.RDF_XML,
     ".xml": media.RDF_XML,
+    ".csv": media.CSV,
+    ".xlsx": media.XLSX,
 }
 _PARSED_AS = {
     media.TURTLE: ox.RdfFormat.TURTLE,
@@ -62,23 +72,25 @@ class Submission:
     name: str
     facts: tuple[ox.Triple, ...]
     places: Places
+    faults: tuple[CellFault, ...] = ()
+    """The cells of a table that cannot be understood; then no fact is taken from it."""
 
 
 def media_type_of(name: str) -> media.Format:
     """Give the format that a file's ending means."""
     ending = Path(name).suffix.lower()
     if ending not in _ENDINGS:
-        raise UnsupportedMediaType(ending or name, [one.media_type for one in READ])
+        raise UnsupportedMediaType(ending or name, [one.media_type for one in (*READ, *TABLES)])
     return _ENDINGS[ending]
 
 
 def format_named(media_type: str) -> media.Format:
     """Give the format of a media type, or of a short name such as `ttl`."""
     essence = media_type.partition(";")[0].strip().lower()
-    for one in READ:
+    for one in (*READ, *TABLES):
         if essence == one.name or essence in one.media_types:
             return one
-    raise UnsupportedMediaType(media_type or "none", [one.media_type for one in READ])
+    raise UnsupportedMediaType(media_type or "none", [one.media_type for one in (*READ, *TABLES)])
 
 
 def read_submission(
@@ -111,11 +123,11 @@ def read_submission(
     return Submission(name, facts, places_of_names(text, sorted(names)))
 
 
-def read_file(file: Path, kind: media.Format | None, *, limit: int | None = None) -> Submission:
-    """Read a submission from a file; its ending says the format unless it is given."""
+def part_of(file: Path, kind: media.Format | None = None) -> Part:
+    """Take a file as it is; its ending says what it is unless that is given."""
     wanted = kind or media_type_of(file.name)
     try:
-        return read_submission(file.read_bytes(), wanted, str(file), limit=limit)
+        return Part(str(file), wanted, file.read_bytes())
     except FileNotFoundError:
         raise NoSuchFile(str(file), "there is no such file") from None
     except IsADirectoryError:

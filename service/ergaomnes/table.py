@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -76,13 +77,37 @@ class Row:
     cells: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A table that was sent: as far as it is read, it is like a file of this name."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def suffix(self) -> str:
+        """The ending, which tells a workbook from a text."""
+        return Path(self.name).suffix
+
+    def is_file(self) -> bool:
+        """Tell that there is something to read."""
+        return True
+
+    def open(self, _: str = "rb") -> BinaryIO:
+        """Give the content as a stream."""
+        return io.BytesIO(self.content)
+
+
 def columns(engine: EmbeddedEngine, schema: str) -> tuple[Column, ...]:
     """Read the description of a table, its columns in their order."""
     found: Table = engine.select(_COLUMNS % schema)
     return tuple(_column(row) for row in found)
 
 
-def count(file: Path) -> int:
+def count(file: Path | Upload) -> int:
     """Give about how many rows a table has, quickly, for a progress bar; 0 when unknown."""
     if file.suffix.lower() != ".csv":
         return 0
@@ -93,7 +118,9 @@ def count(file: Path) -> int:
         return 0
 
 
-def rows(file: Path, described: Sequence[Column], given: Iterable[str] = ()) -> Iterator[Row]:
+def rows(
+    file: Path | Upload, described: Sequence[Column], given: Iterable[str] = ()
+) -> Iterator[Row]:
     """Read the rows of a table; `given` names the columns that need not be in it."""
     lines = _sheet(file) if file.suffix.lower() == ".xlsx" else _csv(file)
     header: list[str] | None = None
@@ -138,7 +165,7 @@ def _column(row: Mapping[str, Term | None]) -> Column:
 
 
 def _header(
-    file: Path, cells: Sequence[str], described: Sequence[Column], given: set[str]
+    file: Path | Upload, cells: Sequence[str], described: Sequence[Column], given: set[str]
 ) -> list[str]:
     """Match the names in the first row; report every fault of it together."""
     known = {normal(name): column.name for column in described for name in column.titles}
@@ -166,7 +193,7 @@ def _header(
     return header
 
 
-def _csv(file: Path) -> Iterator[tuple[int, list[str]]]:
+def _csv(file: Path | Upload) -> Iterator[tuple[int, list[str]]]:
     """Read a CSV file row by row; the number is that of the row, as a spreadsheet shows it."""
     try:
         with file.open("rb") as raw:
@@ -205,12 +232,12 @@ def _delimiter(line: str) -> str:
     return max(DELIMITERS, key=line.count)
 
 
-def _sheet(file: Path) -> Iterator[tuple[int, list[str]]]:
+def _sheet(file: Path | Upload) -> Iterator[tuple[int, list[str]]]:
     """Read the first sheet of a workbook."""
     try:
         if not file.is_file():
             raise NoSuchFile(str(file), "there is no such file")
-        with CalamineWorkbook.from_path(file) as book:
+        with file.open("rb") as stream, CalamineWorkbook.from_filelike(stream) as book:
             sheet = book.get_sheet_by_index(0)
             for number, cells in enumerate(sheet.iter_rows(), start=1):
                 yield number, [_clean(_text(cell)) for cell in cells]

@@ -1,6 +1,5 @@
 """`ergaomnes contribute`: hand facts in for review at a service."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +11,10 @@ from ergaomnes.contributing import LICENCES
 from ergaomnes.errors import EXIT_FINDINGS, ContributionRejected, NoSuchFile
 from ergaomnes.judgement import text_of
 from ergaomnes.progress import shown
+from ergaomnes.settings import Settings, variable
 from ergaomnes.submission import ADD, REMOVE, REPLACE
 
-TOKEN = "ERGAOMNES_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN = variable("token")
 
 
 class Mode(StrEnum):
@@ -95,7 +95,7 @@ def contribute(
 def token(file: Path | None) -> str:
     """Give the token of a file, or of the environment."""
     if file is None:
-        return os.environ.get(TOKEN, "")
+        return Settings.from_environment().token
     try:
         return file.read_text("utf-8").strip()
     except OSError as error:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +13,10 @@ from ergaomnes.client import Client
 from ergaomnes.contributions import STATES, Dossier
 from ergaomnes.curation import Curation
 from ergaomnes.errors import BadParameter, NoSuchFile
-from ergaomnes.settings import Settings
+from ergaomnes.settings import Settings, variable
 from ergaomnes.tokens import CURATOR, Token
 
-TOKEN = "ERGAOMNES_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN = variable("token")
 SHOWN = 40
 
 
@@ -167,7 +166,7 @@ def _show(one: Mapping[str, Any]) -> None:
 
 def _token(file: Path | None) -> str:
     if file is None:
-        return os.environ.get(TOKEN, "")
+        return Settings.from_environment().token
     try:
         return file.read_text("utf-8").strip()
     except OSError as error:

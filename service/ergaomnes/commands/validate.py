@@ -9,11 +9,12 @@ import typer
 from ergaomnes.build import current
 from ergaomnes.contribution import Packaged
 from ergaomnes.errors import EXIT_FINDINGS
+from ergaomnes.intake import Intake
 from ergaomnes.judgement import WRITTEN, Judgement
 from ergaomnes.progress import shown
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
-from ergaomnes.submission import format_named, read_file
+from ergaomnes.submission import TABLES, format_named, part_of, read_submission
 from ergaomnes.terms import prefixes
 
 
@@ -69,12 +70,18 @@ def validate(
 ) -> None:
     """Check facts against the shapes, and say what to correct.
 
-    A file is Turtle, TriG, N-Triples, N-Quads, JSON-LD or RDF/XML. Several files are judged
+    A file is Turtle, TriG, N-Triples, N-Quads, JSON-LD or RDF/XML, or a table of acts (.csv, .xlsx)
+    as `ergaomnes import` reads it. Several files are judged
     together, beside the packaged graph; what that graph says already need not be repeated.
     """
     kind = None if media_type is None else format_named(media_type)
-    submissions = [read_file(file, kind) for file in files or []]
+    sent = [part_of(file, kind) for file in files or []]
+    for one in sent:
+        if one.kind not in TABLES:
+            read_submission(one.content, one.kind, one.name)  # before anything else is loaded
     packaged = Packaged(current(Settings.from_environment()).dump, shipped(), prefixes())
+    intake = Intake(packaged)
+    submissions = [intake.read(one) for one in sent]
     with shown("Validating") as tell:
         judged = packaged.judge_contribution(submissions) if files else packaged.judge(tell)
     typer.echo(_written(judged, form, language.value))
