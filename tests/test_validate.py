@@ -438,8 +438,9 @@ def test_each_bad_cell_of_a_table_is_told_with_its_row(client: TestClient) -> No
     assert set(told) == {(2, "Burkina Fasso"), (2, "1999-02-30"), (3, "ratified")}
     assert "Did you mean Burkina Faso" in told[2, "Burkina Fasso"]
     assert "there is no such day" in told[2, "1999-02-30"]
-    problem = posted(client, "colour;taste\nred;sweet\n", "text/csv")
-    assert problem.status_code == 400
+    other = posted(client, "colour;taste\nred;sweet\n", "text/csv").json()
+    assert {one["line"] for one in other["rules"][0]["findings"]} == {1}
+    assert posted(client, "", "text/csv").status_code == 400
     form = client.post("/validate", files={"file": ("acts.csv", TABLE)}).json()
     assert form["counts"] == said["counts"]
     graph = posted(client, TABLE, "text/csv", accept="text/turtle").text
