@@ -166,7 +166,13 @@ class Packaged:
         names |= _subjects((*added, *removed, *new, *gone))
         afar = self.shapes.read_afar
         lost = {quad for quad in (*removed, *gone) if quad.predicate.value in afar}
-        others = self.background.read_from(_subjects(lost)) if lost else set()
+        others: set[str] = set()
+        if lost:
+            # What they were read together with is seen from what stood before.
+            others = self.background.read_from(_subjects(lost))
+            self.background.put({*removed, *gone}, {*added, *new})
+            others |= self.background.read_from(_subjects(lost))
+            self.background.put({*added, *new}, {*removed, *gone})
         if len(others) > MOST_JUDGED:
             raise ChangeTooWide(len(others), MOST_JUDGED)
         names |= others
