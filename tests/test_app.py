@@ -181,7 +181,7 @@ def test_serve_runs_and_leaves_no_process_behind(built: Built, tmp_path: Path) -
         assert children
     finally:
         service.send_signal(signal.SIGINT)
-        service.wait(30)
+        service.wait(120)
     assert "Traceback" not in log.read_text()
     deadline = time.monotonic() + 10
     while any(Path(f"/proc/{child}").exists() for child in children):

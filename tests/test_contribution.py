@@ -315,8 +315,8 @@ def test_a_submission_has_a_size() -> None:
 
 
 def test_an_unknown_ending_or_type_is_refused_with_what_is_read() -> None:
-    with pytest.raises(UnsupportedMediaType, match=r"\.csv"):
-        media_type_of("facts.csv")
+    with pytest.raises(UnsupportedMediaType, match=r"\.html"):
+        media_type_of("facts.html")
     with pytest.raises(UnsupportedMediaType):
         format_named("text/html")
     assert format_named("text/turtle; charset=utf-8") == media.TURTLE

@@ -480,6 +480,7 @@ def test_several_workers_share_a_port_and_count_together(
                 response = not_believed.get("/robots.txt", headers={"Connection": "close"})
                 assert response.status_code == 200
         eventually(lambda: counted(made.url) == 20)
+        time.sleep(1.5)  # what a worker has counted it tells once a second
         victim = ready_workers(made.url)[0]
         os.kill(victim, signal.SIGKILL)
         eventually(lambda: len({*ready_workers(made.url)} - {victim}) == 2)

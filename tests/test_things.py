@@ -78,7 +78,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def oddities(odd: Path) -> Iterator[httpx.Client]:
     """Give a client of a service over the odd things."""
     with (
-        served(create_app(Settings(dump=odd))) as address,
+        served(create_app(Settings(dump=odd, time_limit=60))) as address,
         httpx.Client(base_url=address, timeout=60, trust_env=False) as made,
     ):
         yield made
@@ -88,7 +88,7 @@ def oddities(odd: Path) -> Iterator[httpx.Client]:
 def client(built: Built) -> Iterator[httpx.Client]:
     """Give a client of a service over the packaged graph."""
     with (
-        served(create_app(Settings(dump=built.dump))) as address,
+        served(create_app(Settings(dump=built.dump, time_limit=60))) as address,
         httpx.Client(base_url=address, timeout=60, trust_env=False) as made,
     ):
         yield made
@@ -214,7 +214,7 @@ def test_another_pool_lists_the_same_facts_on_the_same_page(
 ) -> None:
     ours = pages(oddities, "/state/bad", "nq")
     with (
-        served(create_app(Settings(dump=odd))) as address,
+        served(create_app(Settings(dump=odd, time_limit=60))) as address,
         httpx.Client(base_url=address, timeout=60, trust_env=False) as other,
     ):
         assert pages(other, "/state/bad", "nq") == ours

@@ -420,7 +420,8 @@ def test_readers_killed_from_outside_are_replaced(dump: Path) -> None:
 
 def test_a_query_whose_reader_is_killed_from_outside_is_asked_again(dump: Path) -> None:
     query = "SELECT (COUNT(*) AS ?n) { ?a <http://e/p> ?c . ?d <http://e/p> ?f }"
-    with Readers(dump, Settings(readers=1, spares=0), slow_readers=1) as pool:
+    patient = Settings(readers=1, spares=0, time_limit=60)
+    with Readers(dump, patient, slow_readers=1) as pool:
         found: list[bytes] = []
         asking = threading.Thread(target=lambda: found.append(reply(pool, query)))
         asking.start()

@@ -139,6 +139,7 @@ class Cache:
             scope["query_string"],
             fields.get(b"accept"),
             fields.get(b"accept-language"),
+            fields.get(b"accept-datetime"),
             chosen(fields.get(b"accept-encoding", b"")),
             b"origin" in fields,
             fields.get(b"host"),

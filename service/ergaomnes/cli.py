@@ -39,12 +39,18 @@ COMMANDS = {
     "restore": Command(SERVE, "Put the state of a service back from a backup."),
     "validate": Command(KEEP, "Check facts against the shapes, and say what to correct."),
     "import": Command(KEEP, "Take over a table of acts: one act a row, kept in a spreadsheet."),
-    "contribute": Command(KEEP, "Hand facts in for review at a service."),
-    "review": Command(KEEP, "Read what was handed in, and decide about it."),
+    "contribute": Command(
+        KEEP, "Hand facts in for review at a service, and hear what it says of them."
+    ),
+    "review": Command(
+        KEEP,
+        "Read what was handed in, and decide about it: at a service, or on the data folder here.",
+    ),
     "format": Command(KEEP, "Write Turtle in the one house form, changing no fact."),
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
     "audit": Command(
-        KEEP, "Check what was kept of changes and contributions: records, hashes, signatures."
+        KEEP,
+        "Check what was kept of changes and contributions: records, parts, hashes, signatures.",
     ),
     "diff": Command(KEEP, "Compare two generations of the graph, record by record."),
     "export": Command(KEEP, "Write a release: every format, with checksums and a description."),

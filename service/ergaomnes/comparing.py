@@ -1,7 +1,7 @@
 """What sets one generation apart from another, record by record."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from ergaomnes.ledger import graph_of
@@ -38,6 +38,8 @@ def by_record(patch: Patch, prefixes: Prefixes) -> list[Compared]:
     return [found[iri] for iri in sorted(found)]
 
 
-def mentions(lines: Iterable[str], iri: str) -> bool:
-    """Tell whether some facts name a thing."""
-    return any(f"<{iri}>" in line for line in lines)
+def concerns(lines: Iterable[str], thing: str, about: Container[str]) -> bool:
+    """Tell whether some facts name a thing, or are said of one of the records about it."""
+    return any(
+        f"<{thing}>" in line or line.partition(" ")[0].strip("<>") in about for line in lines
+    )

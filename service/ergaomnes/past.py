@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ergaomnes.cache import App, Message, Receive, Scope, Send
-from ergaomnes.errors import BadParameter, Busy, ErgaOmnesError
+from ergaomnes.errors import BadParameter, Busy, ErgaOmnesError, GenerationLost
 from ergaomnes.history import History, Published
 from ergaomnes.problems import printed
 
@@ -64,6 +64,11 @@ class Keeper:
         self._open: dict[str, _Open] = {}
         self._turn = asyncio.Lock()
 
+    async def drop(self, key: str) -> None:
+        """Close a generation that must not be asked any more, whoever asks it now."""
+        if key in self._open:
+            await self._shut(key)
+
     async def aclose(self) -> None:
         """Close whatever is open."""
         for key in list(self._open):
@@ -95,7 +100,11 @@ class Keeper:
         ready: asyncio.Future[App] = asyncio.get_running_loop().create_future()
         stop = asyncio.Event()
         keeper = asyncio.create_task(self._keep(key, dump, ready, stop))
-        app = await ready
+        try:
+            app = await ready
+        except BaseException:
+            stop.set()  # whoever asked has gone away: nobody else knows what was opened
+            raise
         now = asyncio.get_running_loop().time()
         self._open[key] = _Open(app, keeper, stop, used=now)
 
@@ -112,11 +121,14 @@ class Keeper:
                     found = self._open.get(key)
                     idle = found and asyncio.get_running_loop().time() - found.used > _PATIENCE
                     if found and idle and not found.at_work:
-                        del self._open[key]
                         return
-        except ErgaOmnesError as error:
-            if not ready.done():
-                ready.set_exception(error)
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+        finally:
+            if (found := self._open.get(key)) is not None and found.stop is stop:
+                del self._open[key]
 
     async def _shut(self, key: str) -> None:
         found = self._open.pop(key)
@@ -144,16 +156,16 @@ class Past:
             if not asked:
                 moment = _moment(scope)
                 if moment is None:
-                    await self.app(scope, receive, send)
+                    await self.app(scope, receive, _dated(send))
                 else:
                     await self._send_on(scope, pairs, moment, send)
                 return
             if len(set(asked)) > 1:
                 raise BadParameter(_NAME, ", ".join(asked)[:100], "one at a time can be asked")
-            if asked[0] == self.current():
-                await self.app(_for(scope, pairs, asked[0]), receive, send)
-                return
             one = await asyncio.to_thread(self.history.__getitem__, asked[0])
+            if one.gone:  # it may have been open when its content was taken away
+                await self.keeper.drop(one.key)
+                raise GenerationLost(one.key, one.gone)
             sent = _told(one, scope, pairs, send)
             if one.key == self.current():
                 await self.app(_for(scope, pairs, one.key), receive, sent)
@@ -171,7 +183,7 @@ class Past:
         """Send who names a moment to what was served then (RFC 7089, 4.2.1)."""
         try:
             when = email.utils.parsedate_to_datetime(moment)
-        except ValueError:
+        except (OverflowError, ValueError):
             why = "it is not as “Thu, 31 May 2007 20:35:00 GMT”"
             raise BadParameter("Accept-Datetime", moment[:60], why) from None
         when = when if when.tzinfo else when.replace(tzinfo=datetime.UTC)
@@ -218,6 +230,18 @@ def _told(one: Published, scope: Scope, pairs: list[tuple[str, str]], send: Send
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] < 300:
             message = {**message, "headers": [*message["headers"], *fields]}
+        await send(message)
+
+    return sent
+
+
+def _dated(send: Send) -> Send:
+    """Say that another day has another answer: a cache must not give this one for it."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            fields = [*message["headers"], (b"vary", b"accept-datetime")]
+            message = {**message, "headers": fields}
         await send(message)
 
     return sent

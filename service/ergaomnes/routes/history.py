@@ -133,10 +133,14 @@ class Doors:
         _, thing, name = await self._thing(request)
         ledger = await asyncio.to_thread(read_ledger, self.history.settings)
         root = address(request.scope)
+        about: set[str] = set()
+        if thing:
+            table = await self._asked("records-about", {"thing": thing})
+            about = {thing, *map(str, table.column("record"))}
         entries = [
             _edit(change, root)
             for change in reversed(ledger.changes)
-            if not thing or comparing.mentions((*change.added, *change.removed), thing)
+            if not thing or comparing.concerns((*change.added, *change.removed), thing, about)
         ][:_ENTRIES]
         title = f"Edits: {name}" if name else "Edits of the graph"
         page = f"{root}/generations" if not thing else _address(thing, root)
