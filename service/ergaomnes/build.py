@@ -191,7 +191,11 @@ def build_upon(
             with _beside(lambda: _answer_anew(temporary, files, answered(), merged.about)):
                 content = b"".join(line + b"\n" for line in merged.lines)
                 _write(temporary / "graph.nq", content)
-                _change(base, temporary / "store", added=merged.added, removed=merged.removed)
+                if difference.added or difference.removed:
+                    place = temporary / "store"
+                    _change(base, place, added=merged.added, removed=merged.removed)
+                else:  # something was taken away: a copy would keep what was removed before
+                    _load(temporary)
                 delta = Patch.of(_texts(merged.added), _texts(merged.removed))
                 _write(temporary / "delta.patch", delta.written())
             counts = {
@@ -385,11 +389,7 @@ def _make(files: Shipped, changes: Ledger, key: str, place: Path, tell: Tell) ->
     _write(temporary / "answers.json", json.dumps(_answers(files, made.store)).encode())
 
     tell("writing the store", steps - 1, steps)
-    on_disk = Store(str(temporary / "store"))
-    on_disk.bulk_load(path=str(dump), format=RdfFormat.N_QUADS)
-    on_disk.optimize()
-    on_disk.flush()
-    del on_disk  # closes it: only then may it be opened to read
+    _load(temporary)
 
     counts = {
         "files": len(turtle_files),
@@ -446,6 +446,15 @@ def _publishable(temporary: Path, place: Path, meta: Mapping[str, object]) -> No
     temporary.replace(place)
     sync(place.parent)
     _sweep(place.parent)
+
+
+def _load(place: Path) -> None:
+    """Make a store on disk of a dump alone."""
+    on_disk = Store(str(place / "store"))
+    on_disk.bulk_load(path=str(place / DUMP), format=RdfFormat.N_QUADS)
+    on_disk.optimize()
+    on_disk.flush()
+    del on_disk  # closes it: only then may it be opened to read
 
 
 class _Merged:

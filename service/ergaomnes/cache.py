@@ -42,7 +42,7 @@ _SPOOL = 1 << 29
 _A_DAY = 86400
 _KEPT_PART = 8  # an answer takes at most this part of the whole room
 _OVERHEAD = 1 << 10
-_VARYING = (b"accept", b"accept-language", b"accept-encoding", b"origin")
+_VARYING = (b"accept", b"accept-datetime", b"accept-language", b"accept-encoding", b"origin")
 _KEEP, _KEEP_NOT = b"public, max-age=60", b"no-store"
 _OF_THE_BODY = (b"content-length", b"content-type", b"content-encoding")
 

@@ -111,6 +111,8 @@ class Chain:
 
     def part(self, record: Record, name: str) -> bytes:
         """Read a part; raise Redacted where it was taken away, LedgerBroken where it is changed."""
+        if tombstone := self.gone().get((record.number, name)):
+            raise Redacted(record.number, tombstone.number, tombstone.time)
         file = self._file(record.number, name)
         try:
             content = file.read_bytes()
@@ -120,15 +122,18 @@ class Chain:
             why = "it is not as it was written"
         if hashlib.sha256(content).hexdigest() == record.parts[name]:
             return content
-        if tombstone := self.gone().get((record.number, name)):
-            raise Redacted(record.number, tombstone.number, tombstone.time)
         raise LedgerBroken(file.name, why)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Sequence[Record]]:
-        """Let nobody else append meanwhile, and give what stands."""
+        """Let nobody else append meanwhile, and give what stands.
+
+        What somebody who died had said was taken away is taken away first.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with alone(self.folder / LOCK):
+            if any(self._file(*part).exists() for part in self.gone()):
+                self.purge()
             yield self.records()
 
     def next(
@@ -186,6 +191,9 @@ class Chain:
             if name != expected:
                 raise LedgerBroken(expected, f"it is missing, and {name} is there")
         self._look_at_neighbours(names)
+        for number, name in afresh.gone():
+            if (left := self._file(number, name)).exists():
+                raise LedgerBroken(left.name, "it was taken away, and is there still")
         for record in afresh.records():
             for name in record.parts:
                 with contextlib.suppress(Redacted):

@@ -7,8 +7,10 @@ its owner only, and stays in the folder, also through a backup.
 """
 
 import base64
+import contextlib
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +27,6 @@ from cryptography.hazmat.primitives.serialization import (
 from ergaomnes.chain import REDACTED, Chain, Record, as_part
 from ergaomnes.errors import LedgerBroken, StateFault
 from ergaomnes.settings import Settings
-from ergaomnes.turtle import replace
 
 _FILE = "signing.key"
 _SAID = "said.json"
@@ -72,6 +73,8 @@ def verify(settings: Settings, records: Iterable[Record]) -> None:
         if record.kind != REDACTED:
             continue
         about = record.about
+        if not (settings.data_dir / _FILE).exists():
+            raise LedgerBroken(record.name, f"{_FILE}, with which it was signed, is missing")
         key = _key(settings).public_key()
         if base64.b64encode(_public(key)).decode() != about["key"]:
             raise LedgerBroken(record.name, "it was signed with another key")
@@ -103,9 +106,17 @@ def _made(file: Path) -> bytes:
     made = Ed25519PrivateKey.generate()
     content = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))  # never open to others
-    replace(file, content)
-    return content
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{_FILE}.")  # for its owner only
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):  # made by another process meanwhile
+            os.link(name, file)
+    finally:
+        Path(name).unlink()
+    return file.read_bytes()
 
 
 def _public(key: Ed25519PublicKey) -> bytes:
