@@ -121,7 +121,7 @@ def test_a_moment_names_the_generation_that_was_served(curation: Curation, curat
     assert history.at(datetime.datetime.now(datetime.UTC)) == two
     assert history[two.key[:10]] == two
     with pytest.raises(UnknownGeneration):
-        history["0"]
+        history["of-no-generation"]
     with pytest.raises(UnknownGeneration):
         history[""]
     with pytest.raises(UnknownGeneration):
