@@ -1,7 +1,8 @@
 """POST /validate: judge contributed facts against the shapes and what already stands."""
 
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,6 +18,8 @@ from ergaomnes.submission import Part, format_named, media_type_of
 
 MULTIPART = "multipart/form-data"
 URL_ENCODED = "application/x-www-form-urlencoded"
+TEXT, SHAPES = "text", "shapes"
+_FIELDS_OF_TEXTS = (TEXT, "type", SHAPES, f"{SHAPES}_type")
 _MOST_PARTS = 50
 _CODINGS = ("gzip", "x-gzip")
 
@@ -35,39 +38,54 @@ def router(judges: Judges) -> APIRouter:
     ) -> Response:
         limit = judges.settings.submission_limit
         chosen, media_type = media.wanted(request.headers.get("accept"), written_as, WRITTEN)
-        parts, _ = await sent(request, limit)
+        form = await sent(request, limit)
         judged = await run_in_threadpool(
-            judges.judge_parts, parts, written_as=chosen.media_type, language=lang
+            judges.judge_parts,
+            form.parts,
+            written_as=chosen.media_type,
+            language=lang,
+            shapes=form.shapes,
         )
         return Response(judged.body, media_type=media_type, headers={"Vary": "Accept"})
 
     return made
 
 
-async def sent(request: Request, limit: int) -> tuple[list[Part], dict[str, str]]:
-    """Give the texts that were sent, and the other fields where it was a form."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was sent: texts that hold facts, shapes of the sender's own, and the other fields."""
+
+    parts: Sequence[Part]
+    shapes: Sequence[Part] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+async def sent(request: Request, limit: int) -> Form:
+    """Read a body: one text, or a form of several."""
     body = await _body(request, limit)
     kind = request.headers.get("content-type", "")
     essence = kind.partition(";")[0].strip().lower()
     if essence not in (MULTIPART, URL_ENCODED):
-        return [Part("submission", format_named(kind), body)], {}
+        return Form([Part("submission", format_named(kind), body)])
     form = await _form(request, body, essence, limit)
-    typed = str(form.get("type", "text/turtle"))
-    parts: list[Part] = []
+    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    parts: dict[bool, list[Part]] = {True: [], False: []}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             content = await value.read()
             if content:  # a browser sends an empty file for a field that is left empty
-                parts.append(Part(value.filename or name, _kind_of(value), content))
-        elif name == "text" and value:
-            parts.append(Part("text", format_named(typed), value.encode()))
-    if not parts:
+                file = Part(value.filename or name, _kind_of(value), content)
+                parts[name == SHAPES].append(file)
+        elif name in (TEXT, SHAPES) and value:
+            kind = fields.get("type" if name == TEXT else f"{SHAPES}_type") or "text/turtle"
+            parts[name == SHAPES].append(Part(name, format_named(kind), value.encode()))
+    if not parts[False]:
         raise BadRequest(
             "The form holds no facts.",
             remedy="Send a file, or the facts in the field “text” and their media type in “type”.",
         )
-    others = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    return parts, {name: text for name, text in others.items() if name not in ("text", "type")}
+    others = {name: text for name, text in fields.items() if name not in _FIELDS_OF_TEXTS}
+    return Form(parts[False], parts[True], others)
 
 
 def _kind_of(sent: UploadFile) -> media.Format:
