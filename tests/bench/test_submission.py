@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import pyoxigraph as ox
 import pytest
-from test_growth import TIMES, grown
 
 import engines
 import serving
@@ -27,9 +26,10 @@ from ergaomnes.shipped import shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.submission import read_submission
 from ergaomnes.terms import prefixes
+from growth import grown
 
 pytestmark = pytest.mark.bench
-ROUNDS = 15
+TIMES, ROUNDS = 10, 15
 STATES = 28
 NO_PARTIES = """
 PREFIX erga: <https://w3id.org/ergaomnes/def/>
