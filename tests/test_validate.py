@@ -22,6 +22,7 @@ from ergaomnes.errors import ErgaOmnesError, JudgementCrashed, JudgementTimeout
 from ergaomnes.judging import Judges
 from ergaomnes.routes.validation import router
 from ergaomnes.settings import Settings
+from ergaomnes.templates import Templates
 
 Typed = Callable[..., tuple[int, str, str]]
 Sent = Callable[..., Path]
@@ -201,7 +202,7 @@ def client(judges: Judges) -> Iterator[TestClient]:
     from starlette.responses import JSONResponse  # noqa: PLC0415
 
     app = FastAPI()
-    app.include_router(router(judges))
+    app.include_router(router(judges, Templates()))
 
     @app.exception_handler(ErgaOmnesError)
     async def problem(_: Request, error: ErgaOmnesError) -> JSONResponse:

@@ -36,7 +36,7 @@ PREFIX erga: <https://w3id.org/ergaomnes/def/>
 PREFIX instrument: <https://w3id.org/ergaomnes/id/instrument/>
 PREFIX state: <https://w3id.org/ergaomnes/id/state/>
 SELECT ?state WHERE {
-  ?other erga:concernsInstrument instrument:mtdsg-iv-1 ; erga:isPerformedBy ?state .
+  ?other erga:concernsInstrument instrument:mtdsg-iv-4 ; erga:isPerformedBy ?state .
   ?state a erga:State .
   FILTER NOT EXISTS {
     ?act erga:concernsInstrument instrument:mtdsg-iv-13 ; erga:isPerformedBy ?state }
