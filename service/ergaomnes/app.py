@@ -37,6 +37,7 @@ from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
+from ergaomnes.panels import Panels
 from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
     contributions,
@@ -46,6 +47,7 @@ from ergaomnes.routes import (
     history,
     questions,
     sparql,
+    states,
     things,
     updates,
     validation,
@@ -153,6 +155,9 @@ def create_app(
         questions.router(known, catalogue, _runner(readers)),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
+        states.router(
+            states.Doors(doors.things, Panels(readers, catalogue), templates, doors.document)
+        ),
         things.router(doors),
     ):
         made.include_router(router)
