@@ -155,9 +155,7 @@ def create_app(
         questions.router(known, catalogue, _runner(readers)),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
-        states.router(
-            states.Doors(doors.things, Panels(readers, catalogue), templates, doors.document)
-        ),
+        states.router(states.Doors(doors.things, Panels(readers, catalogue), templates, doors)),
         things.router(doors),
     ):
         made.include_router(router)
