@@ -135,7 +135,7 @@ def test_the_address_of_the_answer_holds_every_parameter(client: httpx.Client) -
         ("/questions/cq-3?state=rus%22%20%7D", 400, "bad-parameter", ""),
         ("/questions/..%2frules%2ftypes", 404, "", ""),
         ("/nowhere", 404, "", ""),
-        ("/validate", 405, "", ""),
+        ("/changes/1/undo", 405, "", ""),
     ],
 )
 def test_an_error_has_one_shape_and_offers_near_names(

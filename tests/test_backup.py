@@ -31,6 +31,10 @@ def settings(tmp_path: Path) -> Settings:
         "generations/old.json": '{"a": 1}',
         "records/000001.json": "the first change",
         "tokens.json": "secret",
+        "signing.key": "secret too",
+        "contributions/00000001.json": "{}",
+        "contributions/.head": "abc",
+        "ledger/00000001.patch": "TX .",
         "stores/published": f"{KEY}\n",
         "stores/abc123/graph.nq": "much",
         "stores/.lock": "",
@@ -64,12 +68,16 @@ def everything(root: Path) -> dict[str, bytes]:
 
 
 def test_state_is_what_cannot_be_made_again(settings: Settings) -> None:
-    assert sorted(contents(settings)) == [
+    assert list(contents(settings)) == [
+        "stores/published",
+        "records/000001.json",
+        "signing.key",
+        "tokens.json",
+        # each before what it rests on, which may grow meanwhile
         "generations/abc123.json",
         "generations/old.json",
-        "records/000001.json",
-        "stores/published",
-        "tokens.json",
+        "ledger/00000001.patch",
+        "contributions/00000001.json",
     ]
 
 
@@ -78,7 +86,7 @@ def test_what_was_taken_comes_back_as_it_was(
     name: str, settings: Settings, empty: Settings, tmp_path: Path
 ) -> None:
     taken = take(settings, tmp_path / name)
-    assert (taken.files, taken.published) == (5, KEY)
+    assert (taken.files, taken.published) == (8, KEY)
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
     assert restore(empty, tmp_path / name).published == KEY
     assert contents(empty) == contents(settings)

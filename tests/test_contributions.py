@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from ergaomnes import redaction, tokens
 from ergaomnes.build import build, current, published
@@ -28,6 +30,7 @@ from ergaomnes.errors import (
     StillStands,
     UnknownContribution,
 )
+from ergaomnes.history import History
 from ergaomnes.ledger import audited, read_ledger
 from ergaomnes.patch import Patch
 from ergaomnes.settings import Settings
@@ -271,7 +274,7 @@ def test_content_can_be_taken_away_and_the_chains_still_hold(
     with pytest.raises(ContributionClosed):
         curation.redact(number, curator, "twice")
     audited(settings)
-    redaction.verify(settings, made.chain.verified())
+    made.verified()
     now = published(settings)
     assert now is not None
     again = build(settings, curation.files, again=True)
@@ -293,6 +296,79 @@ def test_content_can_be_taken_away_and_the_chains_still_hold(
     )
     with pytest.raises(LedgerBroken):
         redaction.verify(settings, Chain(made.chain.folder).records())
+
+
+REDACTING = """
+import itertools, os, signal, sys
+from pathlib import Path
+from ergaomnes import tokens
+from ergaomnes.curation import Curation
+from ergaomnes.settings import Settings
+from ergaomnes.shipped import Shipped
+
+here, files = Settings(data_dir=Path(sys.argv[1])), Shipped(Path(sys.argv[2]))
+last, steps = int(sys.argv[3]), itertools.count(1)
+
+def look(event, told):
+    if event in ("os.rename", "os.remove") and str(here.data_dir) in str(told[0]):
+        if next(steps) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+curator = next(one for one in tokens.listed(here) if one.role == "curator")
+curation = Curation(here, files)
+sys.addaudithook(look)
+curation.redact(1, curator, "it names a witness")
+print(next(steps) - 1)
+curation.close()
+"""
+
+
+def test_whoever_dies_while_taking_away_is_made_up_for(
+    curation: Curation, someone: Token, curator: Token, tmp_path: Path
+) -> None:
+    made, settings = curation.contributions, curation.settings
+    number, _ = sent(made, someone, labelled("A secret"), text="A secret")
+    made.comment(number, someone, "A secret of mine")
+    curation.accept(number, curator, "by mistake")
+    curation.undo_contribution(number, curator, "A secret is out")
+
+    def redacted(copy: Path, last: int) -> str:
+        shutil.copytree(settings.data_dir, copy)
+        command = [sys.executable, "-c", REDACTING, str(copy), str(curation.files.root), str(last)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == (0 if not last else -signal.SIGKILL), done.stderr
+        return str(done.stdout)
+
+    steps = int(redacted(tmp_path / "whole", 0))
+    assert steps > 20
+    for last in (2, 5, steps // 3, 2 * steps // 3, steps):
+        here = replace(settings, data_dir=tmp_path / f"killed-{last}")
+        redacted(here.data_dir, last)
+        after = Curation(here, curation.files)
+        after.start()
+        if after.contributions.state(number) != "redacted":
+            assert last < 5  # nothing had been told yet
+            after.redact(number, curator, "it names a witness")
+        after.close()
+        left = [
+            file.relative_to(here.data_dir)
+            for file in here.data_dir.rglob("*")
+            if file.is_file() and b"A secret" in unpacked(file)
+        ]
+        assert (last, left) == (last, [])
+        audited(here)
+        Contributions(here).verified()
+        history = History(here)
+        *_, before, latest = history.generations()
+        assert not latest.gone
+        assert history.dump(latest.key).exists()
+        assert before.gone
+
+
+def unpacked(file: Path) -> bytes:
+    """Read a file, or what is packed in it."""
+    content = file.read_bytes()
+    return zstandard.ZstdDecompressor().decompress(content) if file.suffix == ".zst" else content
 
 
 def test_a_store_is_made_again_of_the_files_alone(
@@ -318,6 +394,20 @@ def test_a_part_that_was_altered_is_named(here: Settings, someone: Token, part: 
     with pytest.raises(LedgerBroken) as broken:
         made.chain.verified()
     assert broken.value.data["record"] == file.name
+
+
+def test_an_accepted_contribution_that_is_missing_is_noticed_by_what_was_changed(
+    curation: Curation, someone: Token, curator: Token
+) -> None:
+    made = curation.contributions
+    number, _ = sent(made, someone, labelled("Another"))
+    curation.accept(number, curator, "so it is")
+    assert len(made.verified()) == 1
+    for file in made.chain.folder.iterdir():
+        file.unlink()  # with the note of its end
+    with pytest.raises(LedgerBroken, match="change 1 says") as broken:
+        Contributions(curation.settings).verified()
+    assert broken.value.data["record"] == "00000001.json"
 
 
 SEND = """

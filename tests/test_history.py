@@ -149,6 +149,28 @@ def test_what_cannot_be_made_again_exactly_is_not_given(curation: Curation, cura
     assert history.dump(key).exists()
 
 
+def test_generations_are_compared_with_their_records(curation: Curation, curator: Token) -> None:
+    settings = curation.settings
+    publish(settings, current(settings, curation.files))
+    for name in ("One", "Two"):
+        renamed(curation, curator, name)
+    with_stores_lost(settings)
+    history = History(settings)
+    assert [is_compared for _, is_compared in history.verified()] == [True, False, False]
+    assert [is_compared for _, is_compared in history.verified(again=True)] == [True] * 3
+    latest, _ = next(history.verified())
+    patch = history.folder / f"{latest.key}.patch.zst"
+    content = patch.read_bytes()
+    patch.write_bytes(content[:-3])
+    with pytest.raises(GenerationLost, match="cannot be read"):
+        list(history.verified())
+    patch.write_bytes(content)
+    dump = history.dump(history.generations()[0].key)
+    dump.write_bytes(dump.read_bytes().replace(b"Russia", b"Prussia"))
+    with pytest.raises(GenerationLost, match="not as it was written"):
+        list(history.verified())
+
+
 def test_what_was_taken_away_is_in_no_generation_any_more(
     curation: Curation, curator: Token
 ) -> None:

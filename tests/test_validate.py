@@ -2,14 +2,18 @@
 
 import gzip
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyoxigraph as ox
+import pyshacl
 import pytest
+import rdflib
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
+from rdflib.compare import isomorphic
 
 from ergaomnes import media
 from ergaomnes.build import Built
@@ -18,6 +22,7 @@ from ergaomnes.errors import ErgaOmnesError, JudgementCrashed, JudgementTimeout
 from ergaomnes.judging import Judges
 from ergaomnes.routes.validation import router
 from ergaomnes.settings import Settings
+from ergaomnes.templates import Templates
 
 Typed = Callable[..., tuple[int, str, str]]
 Sent = Callable[..., Path]
@@ -197,7 +202,7 @@ def client(judges: Judges) -> Iterator[TestClient]:
     from starlette.responses import JSONResponse  # noqa: PLC0415
 
     app = FastAPI()
-    app.include_router(router(judges))
+    app.include_router(router(judges, Templates()))
 
     @app.exception_handler(ErgaOmnesError)
     async def problem(_: Request, error: ErgaOmnesError) -> JSONResponse:
@@ -467,3 +472,137 @@ def test_a_good_table_is_judged_by_the_shapes_and_what_stands(client: TestClient
 def test_a_workbook_is_read_like_a_table(client: TestClient) -> None:
     answer = posted(client, b"PK no workbook", media.XLSX.media_type)
     assert answer.status_code == 400
+
+
+# by shapes of one's own
+
+OWN = """\
+@prefix ex: <http://example.org/> .
+@prefix sh: <http://www.w3.org/ns/shacl#> .
+ex:PersonShape a sh:NodeShape ; sh:targetClass ex:Person ;
+  sh:property [ sh:path ex:name ; sh:minCount 1 ] ;
+  sh:property [ sh:path ex:age ; sh:maxInclusive 150 ; sh:message "Too old."@en, "Trop."@fr ] .
+"""
+PERSON = """\
+@prefix ex: <http://example.org/> .
+ex:a a ex:Person ;
+  ex:age 200 .
+"""
+ASKING = """\
+@prefix ex: <http://example.org/> .
+@prefix sh: <http://www.w3.org/ns/shacl#> .
+ex:S a sh:NodeShape ; sh:targetClass ex:Person ; sh:sparql [ sh:select \"\"\"%s\"\"\" ] .
+"""
+
+
+def by_own(client: TestClient, shapes: str, text: str = PERSON, **more: str) -> Response:
+    files = [("shapes", ("own.ttl", shapes, "text/turtle")), ("file", ("a.ttl", text))]
+    answer: Response = client.post("/validate", files=files, params=more)
+    return answer
+
+
+def test_facts_are_judged_by_shapes_of_ones_own_and_by_nothing_else(client: TestClient) -> None:
+    said = by_own(client, OWN, lang="fr").json()
+    assert {
+        rule["name"]: (rule["sentence"], rule["findings"][0]["line"]) for rule in said["rules"]
+    } == {
+        "http://example.org/PersonShape → http://example.org/age": ("Trop.", 3),
+        "http://example.org/PersonShape → http://example.org/name": (
+            "Less than 1 values on <http://example.org/a>-><http://example.org/name>",
+            2,
+        ),
+    }
+    assert by_own(client, OWN, BAD).json()["rules"] == [], "our own shapes take no part"
+    known = "@prefix ex: <http://example.org/> . <https://w3id.org/ergaomnes/id/state/rus> a ex:P ."
+    shape = OWN.replace("ex:Person ;", "ex:P ;").replace("ex:name", "skos:prefLabel")
+    shape = "@prefix skos: <http://www.w3.org/2004/02/skos/core#> .\n" + shape
+    assert len(by_own(client, shape, known).json()["rules"]) == 1, "nor does what stands"
+
+
+def test_the_report_on_ones_own_shapes_is_that_of_the_validator(client: TestClient) -> None:
+    # Without prefixes, with which it would shorten names in its sentences.
+    facts, theirs = (
+        rdflib.Graph().parse(data=rdflib.Graph().parse(data=text).serialize(format="nt"))
+        for text in (PERSON, OWN)
+    )
+    _, expected, _ = pyshacl.validate(facts, shacl_graph=theirs)
+    assert isinstance(expected, rdflib.Graph)
+    for name, form in (("ttl", "turtle"), ("rdf", "xml"), ("jsonld", "json-ld")):
+        answer = by_own(client, OWN, format=name)
+        assert isomorphic(rdflib.Graph().parse(data=answer.text, format=form), expected)
+    sarif = by_own(client, OWN, format="sarif").json()["runs"][0]
+    assert [one["level"] for one in sarif["results"]] == ["error", "error"]
+
+
+def test_shapes_can_be_pasted_beside_the_facts(client: TestClient) -> None:
+    turtle = {"text": PERSON, "shapes": OWN}
+    assert client.post("/validate", data=turtle).json()["counts"]["violation"] == 2
+    made = rdflib.Graph().parse(data=OWN, format="turtle")
+    as_json = {
+        "text": PERSON,
+        "shapes": made.serialize(format="json-ld"),
+        "shapes_type": "application/ld+json",
+    }
+    assert client.post("/validate", data=as_json).json()["counts"]["violation"] == 2
+    assert client.post("/validate", data={"shapes": OWN}).status_code == 400, "no facts"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "why"),
+    [
+        (PERSON, "no sh:NodeShape"),
+        (OWN + "<urn:x> <http://www.w3.org/2002/07/owl#imports> <http://e/> .", "owl:imports"),
+        (OWN + "ex:PersonShape sh:rule [] .", "sh:rule"),
+        (OWN + "ex:PersonShape sh:target [] .", "sh:target"),
+        (OWN + "ex:PersonShape sh:js [] .", "sh:js"),
+        (OWN + "ex:PersonShape sh:property 5 .", ""),
+        (OWN + 'ex:Two a sh:NodeShape ; sh:targetNode ex:a ; sh:pattern "(" .', ""),
+        (
+            ASKING % "SELECT $this WHERE { SERVICE <http://127.0.0.1:9/> { $this ?p ?o } }",
+            "SERVICE",
+        ),
+        (ASKING % "SELECT $this WHERE {", ""),
+    ],
+)
+def test_shapes_that_cannot_be_applied_are_refused_by_name(
+    shapes: str, why: str, client: TestClient
+) -> None:
+    answer = by_own(client, shapes)
+    assert (answer.status_code, answer.json()["type"]) == (422, "unusable-shapes")
+    assert why in answer.json()["why"]
+
+
+def test_shapes_that_do_not_parse_are_told_apart_from_the_facts(client: TestClient) -> None:
+    said = by_own(client, "@prefix e: <http://e/> .\ne:a f:b 1 .").json()
+    assert (said["type"], said["file"], said["line"]) == ("submission-syntax", "own.ttl", 2)
+
+
+@pytest.mark.parametrize("clause", ["FROM <%s>", "FROM NAMED <%s>"])
+def test_shapes_reach_no_other_host(clause: str, client: TestClient) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        door.settimeout(1)
+        address = f"http://127.0.0.1:{door.getsockname()[1]}/a.ttl"
+        asks = f"SELECT $this {clause % address} WHERE {{ $this ?p ?o }}"
+        assert by_own(client, ASKING % asks).status_code in (200, 422)
+        with pytest.raises(TimeoutError):
+            door.accept()
+
+
+def test_shapes_that_never_end_are_ended(
+    client: TestClient, judges: Judges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = "".join(f"ex:p{number} a ex:Person . " for number in range(60))
+    many = "SELECT $this WHERE { ?a a ?b . ?c a ?d . ?e a ?f . ?g a ?h . ?i a ?j . $this a ?k }"
+    monkeypatch.setattr(judges, "seconds", 1.5)
+    answer = by_own(client, ASKING % many, PERSON + people)
+    assert (answer.status_code, answer.json()["type"]) == (504, "judgement-timeout")
+
+
+def test_files_are_judged_by_shapes_of_ones_own_at_the_terminal(typed: Typed, sent: Sent) -> None:
+    own, person = sent(OWN, "own.ttl"), sent(PERSON)
+    status, out, _ = typed(person, "--shapes", own)
+    assert (status, "Too old." in out, f"{person}:3:" in out) == (1, True, True)
+    assert typed(sent(PERSON.replace("200", '15 ; ex:name "A"')), "--shapes", own)[0] == 0
+    assert typed("--shapes", own)[0] == 2
+    assert typed(person, "--shapes", sent("<a> <b> .", "bad.ttl"))[0] == 3
+    assert typed(person, "--shapes", person)[0] == 3

@@ -5,9 +5,10 @@ import contextlib
 import functools
 import html
 import http
+import json
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +53,14 @@ from ergaomnes.routes import (
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
+from ergaomnes.templates import LANGUAGES, Templates
 from ergaomnes.terms import prefixes
-from ergaomnes.thing import Things
+from ergaomnes.thing import Things, path_of
 from ergaomnes.tokens import CURATOR, listed
 from ergaomnes.worker import Readers
 
 PROBLEM = problems.MEDIA_TYPE
+Teller = Callable[[Request, Exception], Awaitable[Response]]
 EXPOSED = ("Content-Location", "Link", "Retry-After", sparql.HINT)
 
 
@@ -121,6 +124,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    templates = Templates()
     desk = updates.Desk(curation, readers)
     door = sparql.Door(known, endpoint, desk.updated)
     made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, door))
@@ -129,11 +133,11 @@ def create_app(
             made.add_middleware(Past, keeper=past, current=lambda: readers.generation)
         made.add_middleware(Compression)
         made.add_middleware(Cache, readers=readers, shelf=shelf)
-    made.add_exception_handler(ErgaOmnesError, _problem)
-    made.add_exception_handler(HTTPException, _http_problem)
-    made.add_exception_handler(RequestValidationError, _unprocessable)
-    made.add_exception_handler(Exception, _fault)
-    doors = things.Doors(Things(readers, catalogue))
+    made.add_exception_handler(ErgaOmnesError, _paged(templates, _problem))
+    made.add_exception_handler(HTTPException, _paged(templates, _http_problem))
+    made.add_exception_handler(RequestValidationError, _paged(templates, _unprocessable))
+    made.add_exception_handler(Exception, _paged(templates, _fault))
+    doors = things.Doors(Things(readers, catalogue), templates)
     for router in (
         health.router(readers, tally, condition),
         graphs.router(
@@ -147,7 +151,7 @@ def create_app(
         contributions.router(desk, judges, validation.sent, lambda: readers.generation),
         descriptions.router(endpoint),
         questions.router(known, catalogue, _runner(readers)),
-        validation.router(judges),
+        validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         things.router(doors),
     ):
@@ -335,6 +339,31 @@ def _page(routes: Mapping[str, str]) -> str:
     )
 
 
+def _paged(templates: Templates, told: Teller) -> Teller:
+    """Have an error told as a page to those who read pages, with the same status and fields."""
+
+    async def answered(request: Request, error: Exception) -> Response:
+        answer = await told(request, error)
+        if not answer.body or not _reads_pages(request):
+            return answer
+        lang = media.language(
+            request.query_params.get("lang", ""),
+            request.headers.get("accept-language", ""),
+            LANGUAGES,
+        )
+        root = request.scope.get("root_path", "").rstrip("/")
+        problem = {"detail": "", "remedy": "", **json.loads(bytes(answer.body))}
+        problem["path"] = path_of(prefixes().base, problem["type"])
+        problem["is_ours"] = problem["type"].startswith(prefixes().base)
+        text = templates.page("problem.html", lang, root, {"problem": problem})
+        page = HTMLResponse(text, answer.status_code)
+        fields = (one for one in answer.raw_headers if not one[0].startswith(b"content-"))
+        page.raw_headers += [*fields, (b"vary", b"Accept, Accept-Language")]
+        return page
+
+    return answered
+
+
 async def _problem(_: Request, error: Exception) -> Response:
     """Print an error of ours as RFC 9457 has it."""
     assert isinstance(error, ErgaOmnesError)  # noqa: S101 - it is registered for these
@@ -342,6 +371,14 @@ async def _problem(_: Request, error: Exception) -> Response:
     made = Response(body, status)
     made.raw_headers = fields
     return made
+
+
+def _reads_pages(request: Request) -> bool:
+    """Tell whether somebody would rather have a page than a problem document."""
+    with contextlib.suppress(media.MalformedAcceptError):
+        offered = (PROBLEM, "application/json", media.HTML.media_type)
+        return media.choose(request.headers.get("accept"), offered) == media.HTML.media_type
+    return False
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

@@ -33,7 +33,10 @@ import zstandard
 
 from ergaomnes import __version__
 from ergaomnes.build import PUBLISHED, in_use
+from ergaomnes.contributions import FOLDER as CONTRIBUTIONS
 from ergaomnes.errors import BadBackup, NoSuchFile, RestoreUnfinished, StateExists, StateInUse
+from ergaomnes.ledger import FOLDER as LEDGER
+from ergaomnes.ledger import GENERATIONS
 from ergaomnes.locks import sync
 from ergaomnes.settings import Settings
 
@@ -61,7 +64,7 @@ def state(settings: Settings) -> list[Path]:
     root = settings.data_dir
     found = [
         file.relative_to(root)
-        for top in sorted(root.iterdir() if root.is_dir() else ())
+        for top in sorted(root.iterdir() if root.is_dir() else (), key=_rests_on)
         if top.name != _STORES and not _is_passing(top)
         for file in ([top] if top.is_file() else sorted(top.rglob("*")))
         if file.is_file() and not any(_is_passing(part) for part in _between(root, file))
@@ -206,6 +209,12 @@ def _unpacked(file: Path, folder: Path) -> tuple[str, int]:
             raise BadBackup(str(file), f"“{name}” is no state")
     (folder / _STATE).mkdir(exist_ok=True)
     return published, len(listed)
+
+
+def _rests_on(top: Path) -> tuple[int, str]:
+    """Order what is listed while more is added: nothing before what it rests on is complete."""
+    order = (GENERATIONS, LEDGER, CONTRIBUTIONS)
+    return order.index(top.name) + 1 if top.name in order else 0, top.name
 
 
 def _is_passing(file: Path) -> bool:

@@ -60,7 +60,7 @@ from ergaomnes.turtle import replace
 
 _BUILDING = ".building-"
 _NO_CHANGES = Ledger()
-STORES, DUMP = "stores", "graph.nq"
+STORES, DUMP, _DELTA = "stores", "graph.nq", "delta.patch"
 PUBLISHED, _HELD, _FORGOTTEN = "published", ".held", ".forgotten"
 _MAKERS = (
     engine,
@@ -108,8 +108,15 @@ class Built:
 
     @property
     def delta(self) -> Path:
-        """What sets it apart from its base, where it has one."""
-        return self.place / "delta.patch"
+        """What sets it apart from its base, where it has one and that still may be told."""
+        return self.place / _DELTA
+
+    def apart_from(self, other: "Built") -> Patch | None:
+        """Give what sets it apart from another, where that was kept when it was made."""
+        try:
+            return Patch.read(self.delta.read_bytes()) if self.base == other.key else None
+        except FileNotFoundError:
+            return None
 
     @property
     def meta(self) -> Path:
@@ -197,7 +204,7 @@ def build_upon(
                 else:  # something was taken away: a copy would keep what was removed before
                     _load(temporary)
                 delta = Patch.of(_texts(merged.added), _texts(merged.removed))
-                _write(temporary / "delta.patch", delta.written())
+                _write(temporary / _DELTA, delta.written())
             counts = {
                 "files": len(files.turtle_files()),
                 "graphs": base.counts["graphs"] + merged.graphs,
@@ -250,8 +257,8 @@ def publish(settings: Settings, built: Built) -> None:
 
 def _apart(before: Built, built: Built) -> Patch:
     """Give what sets a store apart from another."""
-    if built.base == before.key:
-        return Patch.read(built.delta.read_bytes())
+    if (patch := built.apart_from(before)) is not None:
+        return patch
     was, is_now = set(lines_of(before.dump)), set(lines_of(built.dump))
     return Patch.of(_texts(is_now - was), _texts(was - is_now))
 
@@ -294,11 +301,16 @@ def tidy(settings: Settings) -> None:
 
 
 def forget(settings: Settings) -> None:
-    """Have every store but the published one removed, as soon as nobody reads it."""
+    """Have every store but the published one removed, as soon as nobody reads it.
+
+    That one does not tell any more what sets it apart from them.
+    """
     stores = _stores(settings)
     with alone(stores / ".lock"):
-        for place in _others(stores, stores / (_published_key(stores) or _HELD)):
+        kept = stores / (_published_key(stores) or _HELD)
+        for place in _others(stores, kept):
             (place / _FORGOTTEN).touch()
+        (kept / _DELTA).unlink(missing_ok=True)
     tidy(settings)
 
 

@@ -4,6 +4,7 @@
     00000017.said.json   a part: whatever was said, sent or worked out
     00000018.json        … with the SHA-256 of 00000017.json
     .lock                held by who appends
+    .head                the hash of the last record, which shows where the end was cut off
 
 Whatever may name or harm a person stands in a part, never in a record. A part can therefore be
 taken away, where a later record of the kind `redacted` says so, and the chain still holds.
@@ -27,7 +28,7 @@ from ergaomnes.errors import LedgerBroken, Redacted
 from ergaomnes.locks import alone, sync
 from ergaomnes.turtle import replace
 
-LOCK = ".lock"
+LOCK, HEAD = ".lock", ".head"
 REDACTED = "redacted"
 _RECORD = re.compile(r"[0-9]{8}\.json")
 _PART = re.compile(r"(?!json$)[a-z][a-z0-9-]*(\.[a-z0-9]+)?")
@@ -134,6 +135,7 @@ class Chain:
         with alone(self.folder / LOCK):
             if any(self._file(*part).exists() for part in self.gone()):
                 self.purge()
+            self._look_at_end(self.records())
             yield self.records()
 
     def next(
@@ -174,11 +176,17 @@ class Chain:
             sync(self.folder)
         replace(self.folder / record.name, record.written())
         sync(self.folder)
+        replace(self.folder / HEAD, record.sha256.encode())
 
     def purge(self) -> None:
-        """Remove the parts that were taken away; whoever died after saying so is made up for."""
+        """Remove the parts that were taken away, and what was only half written; hold the lock.
+
+        Whoever died after saying so, or while writing, is made up for.
+        """
         for number, name in self.gone():
             self._file(number, name).unlink(missing_ok=True)
+        for leftover in self.folder.glob(".*.new"):
+            leftover.unlink(missing_ok=True)
         if self.folder.is_dir():
             sync(self.folder)
 
@@ -198,7 +206,22 @@ class Chain:
             for name in record.parts:
                 with contextlib.suppress(Redacted):
                     afresh.part(record, name)
+        self._look_at_end(afresh.records())
         return afresh.records()
+
+    def _look_at_end(self, records: Sequence[Record]) -> None:
+        """Raise LedgerBroken where the last record that was written is not there any more.
+
+        What is noted may be older, where somebody died before noting; a backup has no note.
+        """
+        try:
+            noted = (self.folder / HEAD).read_text("ascii")
+        except (OSError, UnicodeDecodeError):
+            return
+        if not any(record.sha256 == noted for record in reversed(records)):
+            raise LedgerBroken(
+                f"{len(records) + 1:08}.json", "it is missing, with all that came after it"
+            )
 
     def _look_at_neighbours(self, names: Sequence[str]) -> None:
         """Name the record that was altered, and not the one after it that no longer fits."""

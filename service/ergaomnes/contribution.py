@@ -200,7 +200,7 @@ class Packaged:
     def _begun(
         self, submissions: Sequence[Submission]
     ) -> tuple[tuple[ox.Triple, ...], Report, list[ox.Triple], set[str], tuple[Stated, ...]]:
-        sent = tuple(_apart(submissions))
+        sent = tuple(apart(submissions))
         report = self.shapes.judge_written({*sent, *self._axioms})
         named = [_named(fact) for fact in sent]
         return (
@@ -212,7 +212,7 @@ class Packaged:
         )
 
     def _propose_removal(self, submissions: Sequence[Submission], mode: str) -> Proposal:
-        sent = tuple(_apart(submissions))
+        sent = tuple(apart(submissions))
         nameable = [fact for fact in sent if not _is_nameless(fact)]
         told = tuple(self._beside_what_stands(submissions))
         removed = frozenset(self._removed(nameable, mode))
@@ -398,7 +398,7 @@ class Packaged:
         described = {_subject(fact) for one in submissions for fact in one.facts}
         described |= {_subject(fact) for fact in world}
         for finding in report.findings:
-            file, place = _place(finding, submissions)
+            file, place = place_of(finding, submissions)
             if place is None:
                 # A derived record has no place; the act that it follows from has one.
                 if objects is None:
@@ -435,7 +435,7 @@ class Packaged:
                     name = file.relative_to(self.files.root).as_posix()
                     read[graph] = (name, places_in_turtle(file.read_text("utf-8")))
                 candidates.append(Submission(read[graph][0], (), read[graph][1]))
-            file_name, place = _place(finding, candidates)
+            file_name, place = place_of(finding, candidates)
             yield Located(finding, file_name, place, self._near(finding))
 
     def _shape_facts(self) -> Iterable[ox.Triple]:
@@ -446,7 +446,8 @@ class Packaged:
                 yield quad.triple
 
 
-def _place(finding: Finding, submissions: Sequence[Submission]) -> tuple[str, Place | None]:
+def place_of(finding: Finding, submissions: Sequence[Submission]) -> tuple[str, Place | None]:
+    """Say in which text a finding is to be looked for, and where in it."""
     value = None if finding.value is None else str(finding.value)
     for one in submissions:
         place = one.places.of(str(finding.focus), finding.path, value)
@@ -455,7 +456,7 @@ def _place(finding: Finding, submissions: Sequence[Submission]) -> tuple[str, Pl
     return (submissions[0].name if len(submissions) == 1 else ""), None
 
 
-def _apart(submissions: Sequence[Submission]) -> Iterable[ox.Triple]:
+def apart(submissions: Sequence[Submission]) -> Iterable[ox.Triple]:
     """Keep the nameless things of one text apart from those of another."""
     for number, submission in enumerate(submissions):
         mark = f"f{number}" if len(submissions) > 1 else ""

@@ -22,10 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from ergaomnes.chain import REDACTED, Chain, Record, as_part, part_of
-from ergaomnes.errors import ContributionClosed, KeyReused, NotYours, UnknownContribution
+from ergaomnes.errors import (
+    ContributionClosed,
+    KeyReused,
+    LedgerBroken,
+    NotYours,
+    UnknownContribution,
+)
 from ergaomnes.ledger import CHANGE, chain_of
 from ergaomnes.patch import Patch
-from ergaomnes.redaction import redact
+from ergaomnes.redaction import redact, verify
 from ergaomnes.settings import Settings
 from ergaomnes.terms import prefixes
 from ergaomnes.tokens import CURATOR, Token
@@ -302,7 +308,7 @@ class Contributions:
             raise UnknownContribution(number)
         return self.chain.part(record, name)
 
-    def redact(self, number: int, by: Token, reason: str) -> Record:
+    def redact(self, number: int, by: str, reason: str) -> Record:
         """Take away all that was sent and said of a contribution; a signed tombstone stays.
 
         The turn of the curation must be held. Of one that was accepted, the curation has taken its
@@ -315,7 +321,19 @@ class Contributions:
             if self._state(number) == REDACTED:
                 raise ContributionClosed(number, REDACTED, "still kept")
             records = [index.submitted[number], *index.events.get(number, ())]
-            return redact(self.chain, self.settings, records, by.label, reason)
+            return redact(self.chain, self.settings, records, by, reason)
+
+    def verified(self) -> Sequence[Record]:
+        """Verify all records, and that those are there which the ledger says were accepted."""
+        records = self.chain.verified()
+        verify(self.settings, records)
+        with self._guard:
+            index = self._read()
+            if missing := sorted(index.accepted.keys() - index.submitted.keys()):
+                change = index.accepted[missing[0]]
+                why = f"it is missing: change {change} says that it was accepted"
+                raise LedgerBroken(f"{missing[0]:08}.json", why)
+        return records
 
     def _told(
         self, number: int, kind: str, by: Token, text: str, *, open_only: bool = True

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ergaomnes.build import Built, current, forget, publish
-from ergaomnes.chain import REDACTED, now
+from ergaomnes.chain import REDACTED, Record, now
 from ergaomnes.contributions import ACCEPTED, SUBMITTED, Contributions, Dossier, Said, Sent
 from ergaomnes.errors import (
     BuildFailed,
@@ -33,7 +33,19 @@ from ergaomnes.errors import (
     rebuilt,
 )
 from ergaomnes.history import History
-from ergaomnes.ledger import AFRESH, FOLDER, TURN, Change, append, read_ledger, redact_changes
+from ergaomnes.ledger import (
+    AFRESH,
+    FOLDER,
+    TURN,
+    Change,
+    append,
+    chain_of,
+    changes_taken,
+    read_ledger,
+    redact_changes,
+    redactions,
+    said_of,
+)
 from ergaomnes.locks import try_to_hold
 from ergaomnes.patch import MEDIA_TYPE, Patch
 from ergaomnes.reader import frame, read_frame
@@ -92,6 +104,8 @@ class Curation:
         self.settings = settings
         self.files = files or shipped()
         self.contributions = Contributions(settings)
+        self._history = History(settings)
+        self._completed: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()
         self._is_ended = False
@@ -172,26 +186,16 @@ class Curation:
         _check(reason, "")
         with self.turn():
             base = self._at_hand()
-            changes = self.contributions.changes_of(number)
-            others = [one for one in self.contributions.accepted_by(changes) if one != number]
             if self.contributions.state(number) == REDACTED:
                 raise ContributionClosed(number, REDACTED, "still kept")
-            tombstone = None
-            if changes:
-                tombstone = redact_changes(self.settings, changes, by.label, reason)
-            for one in (number, *others):
-                self.contributions.redact(one, by, reason)
-            if tombstone is None:
+            changes = self.contributions.changes_of(number)
+            if not changes:
+                self.contributions.redact(number, by.label, reason)
                 return base.key
+            tombstone = redact_changes(self.settings, changes, by.label, reason)
+            self._redact_contributions(tombstone)
             self._worked_out(self._head(AFRESH, by, reason), b"")
-            at_hand = self._at_hand()
-            History(self.settings).forget(
-                changes[0],
-                tombstone.number,
-                f"its content was taken away by record {tombstone.number} of the ledger",
-            )
-            forget(self.settings)
-            return at_hand.key
+            return self._at_hand().key
 
     def undo(
         self, number: int, by: Token, reason: str, *, only_on: tuple[str, ...] = ()
@@ -202,7 +206,17 @@ class Curation:
         return self.change(request, by, reason, only_on=only_on, undoes=number)
 
     def start(self) -> None:
-        """Start the process that works out changes, so that nobody waits for it later."""
+        """Start the process that works out changes, so that nobody waits for it later.
+
+        What somebody who died had begun to take away, or to write, is taken away first.
+        """
+        for chain in (self.contributions.chain, chain_of(self.settings)):
+            if chain.records():
+                with chain.held():
+                    chain.purge()
+        if redactions(self.settings):
+            with self.turn():
+                self._at_hand()
         with self._guard:
             self._started()
 
@@ -288,7 +302,39 @@ class Curation:
         """Give the generation of files and ledger as they are, built and published."""
         built = current(self.settings, self.files)
         publish(self.settings, built)
+        self._complete_redactions()
         return built
+
+    def _complete_redactions(self) -> None:
+        """Do what is left to do where changes were taken away, whoever began it.
+
+        From its tombstone in the ledger on, a redaction is never half done for long: what follows
+        from it is done by the next who changes anything, or by the next service.
+        """
+        is_new = False
+        for tombstone in redactions(self.settings):
+            self._redact_contributions(tombstone)
+            is_new |= self._history.forget(
+                min(changes_taken(tombstone)),
+                tombstone.number,
+                f"its content was taken away by record {tombstone.number} of the ledger",
+            )
+            is_new |= tombstone.number not in self._completed
+            self._completed.add(tombstone.number)
+        if is_new:
+            forget(self.settings)
+
+    def _redact_contributions(self, tombstone: Record) -> None:
+        """Take away the contributions whose changes were."""
+        left = [
+            one
+            for one in self.contributions.accepted_by(changes_taken(tombstone))
+            if self.contributions.state(one) != REDACTED
+        ]
+        if left:
+            by, reason = said_of(self.settings, tombstone)
+            for one in left:
+                self.contributions.redact(one, by, reason)
 
     def _worked_out(self, head: Mapping[str, Any], body: bytes) -> Change | None:
         with self._guard:

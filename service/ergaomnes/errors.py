@@ -584,6 +584,22 @@ class SubmissionSyntax(BadRequest):
         )
 
 
+class UnusableShapes(ErgaOmnesError):
+    """Shapes that somebody sent cannot be applied."""
+
+    status = 422
+    slug = "unusable-shapes"
+    title = "These shapes cannot be applied"
+    exit_status = EXIT_INPUT
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"The shapes cannot be applied: {why.strip().rstrip('.')[:500]}.",
+            remedy="Correct them: SHACL core and SHACL-SPARQL are applied, without imports.",
+            why=why.strip()[:500],
+        )
+
+
 class CommentsInTurtle(BadRequest):
     """Comments would be lost by the writer."""
 

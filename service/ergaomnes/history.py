@@ -10,10 +10,12 @@ then compared with its SHA-256: it is the same bytes, or it is not given. So a g
 asked even where the files, or the software, that it was once built with are gone.
 """
 
+import contextlib
 import datetime
 import hashlib
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from ergaomnes.turtle import replace
 _RECORD, _PATCH, _GONE = ".json", ".patch.zst", ".gone"
 _DUMPS = ".dumps"
 _MOST_DUMPS = 3
+_LONGEST_WRITE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +132,33 @@ class History:
                 raise GenerationLost(one.key, "what was made again is not what it was")
             return self._keep(one.key, content)
 
-    def forget(self, first: int, last: int, why: str) -> None:
+    def verified(self, *, again: bool = False) -> Iterator[tuple[Published, bool]]:
+        """Compare generations with their records, the latest first, and give each when it is done.
+
+        With it comes whether it was compared: one whose facts are not at hand is so only with
+        `again`, when it is made again. Raises GenerationLost where one is not as it was.
+        """
+        for one in reversed(self.generations()):
+            if one.gone:
+                continue
+            file = self.dump(one.key) if again else dict(self._at_hand()).get(one.key)
+            if file is not None and _sha256(file) != one.sha256:
+                raise GenerationLost(one.key, f"{file} is not as it was written")
+            if (self.folder / f"{one.key}{_PATCH}").exists() and self._patch(one.key) is None:
+                raise GenerationLost(one.key, f"{one.key}{_PATCH} cannot be read")
+            yield one, file is not None
+
+    def forget(self, first: int, last: int, why: str) -> bool:
         """Give no generation any more that was made with some records of the ledger, and not all.
 
         Those are the ones that hold what was taken away: of the records from `first` to before
-        `last`. What comes after them is set apart from what came before them instead.
+        `last`. What comes after them is set apart from what came before them instead. Say whether
+        there were any; should this be interrupted, the same again ends it.
         """
         every = self.generations()
         hit = [one for one in every if first <= one.changes < last and not one.gone]
+        if not hit:
+            return False
         names = {one.key for one in hit}
         for one in every:
             if one.previous in names and one.key not in names and not one.gone:
@@ -148,19 +170,25 @@ class History:
                     before = self[before].previous
                 self._set_apart(one, before if patch is not None else "", patch)
         for one in hit:
-            replace(self.folder / f"{one.key}{_GONE}", why.encode())
             (self.folder / f"{one.key}{_PATCH}").unlink(missing_ok=True)
             (self.folder / _DUMPS / f"{one.key}.nq").unlink(missing_ok=True)
+            replace(self.folder / f"{one.key}{_GONE}", why.encode())
+        for leftover in self.folder.glob(".*.new"):  # of somebody who died while writing
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > _LONGEST_WRITE:
+                    leftover.unlink()
         self._seen = -1
+        return True
 
     def _set_apart(self, one: Published, previous: str, patch: Patch | None) -> None:
         record = self.folder / f"{one.key}{_RECORD}"
-        said = {**json.loads(record.read_bytes()), "previous": previous}
+        said = {**json.loads(record.read_bytes()), "previous": ""}
+        replace(record, json.dumps(said, indent=2).encode() + b"\n")  # the patch fits neither yet
         if patch is None:
             (self.folder / f"{one.key}{_PATCH}").unlink(missing_ok=True)
         else:
             replace(self.folder / f"{one.key}{_PATCH}", packed(patch))
-        replace(record, json.dumps(said, indent=2).encode() + b"\n")
+        replace(record, json.dumps({**said, "previous": previous}, indent=2).encode() + b"\n")
 
     def _check(self, one: Published) -> None:
         if one.gone:
@@ -242,6 +270,11 @@ class History:
             versions=said["versions"],
             gone=gone.read_text("utf-8") if gone.exists() else "",
         )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def packed(patch: Patch) -> bytes:

@@ -14,15 +14,16 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ergaomnes import media
+from ergaomnes import media, ownshapes
 from ergaomnes.contribution import Packaged, Proposal
 from ergaomnes.errors import ErgaOmnesError, OurFault, told
 from ergaomnes.intake import Intake
 from ergaomnes.judgement import WRITTEN
+from ergaomnes.patch import Patch
 from ergaomnes.reader import frame, read_frame
 from ergaomnes.shipped import shipped
 from ergaomnes.submission import Part, format_named, read_submission
@@ -35,7 +36,9 @@ def _reply(intake: Intake, head: Mapping[str, Any], content: bytes) -> tuple[dic
     """Judge one submission: lengths and counts in the head; report and patches in the body."""
     packaged = intake.packaged
     try:
-        sent = [intake.read(part) for part in _parts(head["parts"], content)]
+        if head["shapes"]:
+            return _reply_by_own(intake, head, content)
+        sent = [intake.read(part) for part in _parts(head, content)]
         proposal = packaged.propose(sent, head["mode"])
     except ErgaOmnesError as error:
         return told(error), _EMPTY
@@ -43,13 +46,31 @@ def _reply(intake: Intake, head: Mapping[str, Any], content: bytes) -> tuple[dic
         raise  # the limit: it ends this fork
     except Exception as error:  # noqa: BLE001 - whatever it is, the other side has to hear of it
         return told(OurFault(f"Judging failed ({type(error).__name__}).")), _EMPTY
-    report = proposal.judgement.written(
-        next(one for one in WRITTEN if one.media_type == head["as"]),
-        packaged.prefixes,
-        head["language"],
-    )
+    report = proposal.judgement.written(_form(head), packaged.prefixes, head["language"])
     bodies = (report, proposal.patch.written(), proposal.following.written())
     return {**_counts(proposal), "lengths": [len(one) for one in bodies]}, b"".join(bodies)
+
+
+def _reply_by_own(
+    intake: Intake, head: Mapping[str, Any], content: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """Judge one submission by the shapes that were sent with it, behind closed ways out."""
+    count = head["shapes"]
+    parts = list(_parts(head, content))
+    shapes = [read_submission(one.content, one.kind, one.name) for one in parts[:count]]
+    sent = [intake.read(one) for one in parts[count:]]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    found = ownshapes.judged(shapes, sent)
+    report = found.written(_form(head), prefixes(), head["language"])
+    told = {"conforms": found.report.conforms, "warnings": found.warnings}
+    nothing = Patch().written()
+    bodies = (report, nothing, nothing)
+    lengths = [len(one) for one in bodies]
+    return {**told, "unsourced": [], "nameless": 0, "lengths": lengths}, b"".join(bodies)
+
+
+def _form(head: Mapping[str, Any]) -> media.Format:
+    return next(one for one in WRITTEN if one.media_type == head["as"])
 
 
 def _counts(proposal: Proposal) -> dict[str, Any]:
@@ -65,9 +86,9 @@ def _counts(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _parts(parts: Iterable[tuple[str, str, int]], content: bytes) -> Iterator[Part]:
+def _parts(head: Mapping[str, Any], content: bytes) -> Iterator[Part]:
     begin = 0
-    for name, kind, size in parts:
+    for name, kind, size in head["parts"]:
         yield Part(name, format_named(kind), content[begin : begin + size])
         begin += size
 
@@ -105,6 +126,7 @@ def main(dump: str, memory: str, descriptor: str) -> None:
     # What the validator loads on first use is loaded before anything is forked.
     packaged.propose([read_submission(_EMPTY, media.TURTLE)])
     packaged.warm()
+    ownshapes.warm()
     intake = Intake(packaged)
     _ = intake.known
     gc.collect()

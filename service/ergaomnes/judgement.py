@@ -91,7 +91,8 @@ class Judgement:
             severity = words[first.severity.name.lower()]
             lines.append(f"{severity} ×{len(group)} · {prefixes.short(first.shape)}")
             lines.append(f"  {first.sentence(language)}")
-            lines.append(f"  → {first.remedy(language)}")
+            if remedy := first.remedy(language):
+                lines.append(f"  → {remedy}")
             for one in group:
                 lines.append(f"    {_where(one, words)}  {_what(one.finding, prefixes)}")
                 if one.near:
@@ -158,7 +159,7 @@ class Judgement:
                 "id": prefixes.short(shape),
                 "shortDescription": {"text": found[0].finding.sentence(language)},
                 "help": {"text": found[0].finding.remedy(language) or "—"},
-                "helpUri": shape,
+                **({"helpUri": shape} if " " not in shape else {}),
                 "defaultConfiguration": {"level": _LEVELS[found[0].finding.severity]},
             }
             for shape, found in groups.items()
@@ -253,7 +254,8 @@ def text_of(report: Mapping[str, Any]) -> str:
     for rule in report["rules"]:
         lines.append(f"{words[rule['severity']]} ×{rule['count']} · {rule['name']}")
         lines.append(f"  {rule['sentence']}")
-        lines.append(f"  → {rule['remedy']}")
+        if rule["remedy"]:
+            lines.append(f"  → {rule['remedy']}")
         for one in rule["findings"]:
             where = f"{one['file']} ({words['unknown']})"
             if one["line"] is not None:

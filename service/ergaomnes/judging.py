@@ -122,14 +122,30 @@ class Judges:
         return self.judge_parts([part], written_as=written_as, language=language)
 
     def judge_parts(
-        self, parts: Sequence[Part], *, written_as: str, language: str = "en", mode: str = ADD
+        self,
+        parts: Sequence[Part],
+        *,
+        written_as: str,
+        language: str = "en",
+        mode: str = ADD,
+        shapes: Sequence[Part] = (),
     ) -> Judged:
-        """Judge several texts together, as one submission that adds, replaces or removes."""
+        """Judge several texts together, as one submission that adds, replaces or removes.
+
+        With `shapes` these are all that it is judged by, and what stands takes no part.
+        """
+        parts = (*shapes, *parts)
         content = b"".join(part.content for part in parts)
         if len(content) > self.settings.submission_limit:
             raise SubmissionTooLarge(self.settings.submission_limit)
         told = [(part.name, part.kind.media_type, len(part.content)) for part in parts]
-        head = {"parts": told, "as": written_as, "language": language, "mode": mode}
+        head = {
+            "parts": told,
+            "shapes": len(shapes),
+            "as": written_as,
+            "language": language,
+            "mode": mode,
+        }
         if not self._places.acquire(timeout=self.seconds):
             raise Busy(retry_after=math.ceil(self.seconds))
         try:

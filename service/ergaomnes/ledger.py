@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ergaomnes.chain import Chain, Record, as_part
+from ergaomnes.chain import REDACTED, Chain, Record, as_part, part_of
 from ergaomnes.engine import Iri, Literal, Term, Triples
 from ergaomnes.errors import LedgerBroken, Redacted, StillStands, UnknownChange
 from ergaomnes.patch import Patch
@@ -184,6 +184,22 @@ def redact_changes(settings: Settings, numbers: Sequence[int], by: str, reason: 
         if whole:
             raise StillStands(len(whole.added) + len(whole.removed))
         return redact(chain, settings, chosen, by, reason)
+
+
+def redactions(settings: Settings) -> list[Record]:
+    """Give the tombstones of changes, in their order."""
+    return [record for record in chain_of(settings).records() if record.kind == REDACTED]
+
+
+def changes_taken(tombstone: Record) -> set[int]:
+    """Give the numbers of the changes that a tombstone stands for."""
+    return {part_of(name)[0] for name in tombstone.about["parts"]}
+
+
+def said_of(settings: Settings, tombstone: Record) -> tuple[str, str]:
+    """Give by whom something was taken away, and why."""
+    said = json.loads(chain_of(settings).part(tombstone, _SAID))
+    return said["by"], said["text"]
 
 
 def graph_of(line: str) -> str:

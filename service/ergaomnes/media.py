@@ -212,3 +212,23 @@ def whole_xml(body: bytes) -> bytes | None:
     except xml.parsers.expat.ExpatError:
         return None
     return body
+
+
+def language(asked: str, accepted: str, known: Sequence[str]) -> str:
+    """Give the language that is asked for, or that an `Accept-Language` header prefers.
+
+    The first of those that are known where neither names one of them (RFC 9110, section 12.5.4).
+    """
+    if asked.lower() in known:
+        return asked.lower()
+    weighted: list[tuple[float, int, str]] = []
+    for place, part in enumerate(accepted[:1000].split(",")):
+        tag, _, weight = part.partition(";")
+        try:
+            quality = float(weight.partition("=")[2] or 1)
+        except ValueError:
+            continue
+        primary = tag.strip().lower().partition("-")[0]
+        if primary in known and quality > 0:
+            weighted.append((-quality, place, primary))
+    return min(weighted)[2] if weighted else known[0]

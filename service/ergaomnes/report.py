@@ -42,8 +42,9 @@ class Finding:
     messages: Mapping[str, str]
 
     def message(self, language: str) -> str:
-        """Say the rule and the remedy in a language, English where it is not said in that one."""
-        return self.messages.get(language) or self.messages.get("en", "")
+        """Say the rule and the remedy in a language, else in English, else as it is said at all."""
+        said = (self.messages.get(tag) for tag in (language, "en", "", *sorted(self.messages)))
+        return next(filter(None, said), "")
 
     def sentence(self, language: str) -> str:
         """Say the rule alone."""
@@ -105,7 +106,7 @@ class Report:
             if finding.value is not None:
                 yield ox.Triple(result, name("sh:value"), theirs(finding.value))
             for language, text in sorted(finding.messages.items()):
-                message = ox.Literal(text, language=language)
+                message = ox.Literal(text, language=language or None)
                 yield ox.Triple(result, name("sh:resultMessage"), message)
 
 

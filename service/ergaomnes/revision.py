@@ -412,9 +412,8 @@ class Workshop:
         now = published(self.settings) or current(self.settings, self.files)
         if now.key == self.base.key:
             return
-        is_next, self.base = now.base == self.base.key, now
-        if is_next:
-            delta = Patch.read(now.delta.read_bytes())
+        delta, self.base = now.apart_from(self.base), now
+        if delta is not None:
             self.packaged.take_over(_quads(delta.added), _quads(delta.removed))
         else:
             self.packaged = self._loaded()

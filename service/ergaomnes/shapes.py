@@ -165,12 +165,20 @@ def _finding(
         value=None if value is None or value == focus else _own(value),
         shape=str(shape),
         component=str(component),
-        severity=_SEVERITIES[str(severity)],
-        messages=_Messages(
-            (text.language or "", str(text))
-            for text in shapes.objects(shape, SH.message)
-            if isinstance(text, rdflib.Literal)
-        ),
+        # One of another name is at least as grave: https://www.w3.org/TR/shacl/#severity
+        severity=_SEVERITIES.get(str(severity), Severity.VIOLATION),
+        messages=_Messages(_said(shapes, shape, SH.message))
+        or _Messages(_said(report, result, SH.resultMessage)),
+    )
+
+
+def _said(
+    graph: rdflib.Graph, node: rdflib.term.Node, link: rdflib.URIRef
+) -> Iterable[tuple[str, str]]:
+    return (
+        (text.language or "", str(text))
+        for text in graph.objects(node, link)
+        if isinstance(text, rdflib.Literal)
     )
 
 

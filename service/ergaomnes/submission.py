@@ -99,6 +99,8 @@ def read_submission(
     """Parse what was sent; a fault says file, line and column."""
     if limit is not None and len(content) > limit:
         raise SubmissionTooLarge(limit)
+    if kind not in _PARSED_AS:
+        raise UnsupportedMediaType(kind.media_type, [one.media_type for one in READ])
     text = _text(content, name)
     _refuse_what_harms(text, kind, name)
     try:

@@ -7,8 +7,6 @@ Each step runs in a process of its own, so that its most memory can be told.
 """
 
 import os
-import re
-import shutil
 import subprocess
 import sys
 import time
@@ -20,38 +18,12 @@ from ergaomnes.build import current
 from ergaomnes.contribution import Packaged
 from ergaomnes.release import release
 from ergaomnes.settings import Settings
-from ergaomnes.shipped import FOLDERS, Shipped, shipped
+from ergaomnes.shipped import Shipped
 from ergaomnes.terms import read_prefixes
+from growth import grown
 
 pytestmark = pytest.mark.bench
 TIMES = 10
-STATE = re.compile(r"\bstate:([a-z]+)\b")
-ACTION = re.compile(r"\baction:([a-z]+)-")
-EVENT = re.compile(r"\bevent:([a-z0-9-]+)")
-CITATION = re.compile(r"^citation:[^\n]*\n(?:  [^\n]*\n)*\.\n\n?", re.MULTILINE)
-
-
-def grown(root: Path, times: int) -> Shipped:
-    """Copy the shipped files and repeat states and their acts."""
-    for folder in FOLDERS:
-        shutil.copytree(shipped().root / folder, root / folder)
-    shutil.copy(shipped().root / "LICENSE", root)
-    repeated = [
-        *(
-            file
-            for name in ("acts", "actions", "states")
-            for file in (root / "data" / name).glob("*")
-        ),
-        root / "data/events/successions.ttl",
-    ]
-    for file in repeated:
-        text = CITATION.sub("", file.read_text("utf-8"))
-        for number in range(1, times):
-            more = STATE.sub(rf"state:\1-{number}", ACTION.sub(rf"action:\1-{number}-", text))
-            more = EVENT.sub(rf"event:\1-{number}", more)
-            more = re.sub(r"^  skos:(?:exact|close)Match.*?;\n", "", more, flags=re.M | re.S)
-            file.with_stem(f"{file.stem}-{number}").write_text(more, "utf-8")
-    return Shipped(root)
 
 
 def step(name: str, files: Shipped, folder: Path) -> None:
@@ -70,11 +42,11 @@ def step(name: str, files: Shipped, folder: Path) -> None:
 def measured(name: str, files: Shipped, folder: Path) -> tuple[float, float, int]:
     """Give the seconds, the most memory of one process in MB, and the number of facts."""
     code = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "import sys; from pathlib import Path; sys.path[:0] = sys.argv[1].split()\n"
         "from test_growth import step\nfrom ergaomnes.shipped import Shipped\n"
         "step(sys.argv[2], Shipped(Path(sys.argv[3])), Path(sys.argv[4]))\n"
     )
-    here = str(Path(__file__).parent)
+    here = f"{Path(__file__).parent} {Path(__file__).parent.parent}"
     command = [sys.executable, "-c", code, here, name, str(files.root), str(folder)]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE)

@@ -11,10 +11,19 @@ from ergaomnes.contribution import Packaged
 from ergaomnes.errors import EXIT_FINDINGS
 from ergaomnes.intake import Intake
 from ergaomnes.judgement import WRITTEN, Judgement
+from ergaomnes.ownshapes import OwnJudgement
+from ergaomnes.ownshapes import judged as judged_by
 from ergaomnes.progress import shown
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
-from ergaomnes.submission import TABLES, format_named, part_of, read_submission
+from ergaomnes.submission import (
+    TABLES,
+    Part,
+    Submission,
+    format_named,
+    part_of,
+    read_submission,
+)
 from ergaomnes.terms import prefixes
 
 
@@ -64,6 +73,14 @@ def validate(
     language: Annotated[
         Language, typer.Option("--lang", help="The language of the sentences.")
     ] = Language.EN,
+    shapes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Judge the files by these shapes alone, and not beside what stands.",
+            show_default=False,
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail on warnings too, not on violations alone.")
     ] = False,
@@ -76,20 +93,33 @@ def validate(
     """
     kind = None if media_type is None else format_named(media_type)
     sent = [part_of(file, kind) for file in files or []]
-    for one in sent:
-        if one.kind not in TABLES:
-            read_submission(one.content, one.kind, one.name)  # before anything else is loaded
-    packaged = Packaged(current(Settings.from_environment()).dump, shipped(), prefixes())
-    intake = Intake(packaged)
-    submissions = [intake.read(one) for one in sent]
-    with shown("Validating") as tell:
-        judged = packaged.judge_contribution(submissions) if files else packaged.judge(tell)
+    if shapes and not sent:
+        raise typer.BadParameter("name the files that are judged by them", param_hint="--shapes")
+    own = [_read(part_of(file)) for file in shapes or []]
+    plain = {one.name: _read(one) for one in sent if one.kind not in TABLES}
+    if own and len(plain) == len(sent):
+        judged: Judgement | OwnJudgement = judged_by(own, list(plain.values()))
+    else:
+        packaged = Packaged(current(Settings.from_environment()).dump, shipped(), prefixes())
+        intake = Intake(packaged)
+        submissions = [plain.get(one.name) or intake.read(one) for one in sent]
+        with shown("Validating") as tell:
+            if own:
+                judged = judged_by(own, submissions)
+            elif sent:
+                judged = packaged.judge_contribution(submissions)
+            else:
+                judged = packaged.judge(tell)
     typer.echo(_written(judged, form, language.value))
     if not judged.passes(strict=strict):
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _written(judged: Judgement, form: Form, language: str) -> str:
+def _read(part: Part) -> Submission:
+    return read_submission(part.content, part.kind, part.name)
+
+
+def _written(judged: Judgement | OwnJudgement, form: Form, language: str) -> str:
     if form is Form.TEXT:
         return judged.as_text(prefixes(), language)
     written_as = next(one for one in WRITTEN if one.name == form.value)

@@ -2,7 +2,7 @@
 
 import json
 import urllib.parse
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
@@ -14,7 +14,13 @@ from ergaomnes import patch
 from ergaomnes.contributing import FIELDS, Contributing
 from ergaomnes.contributions import ACCEPTED, STATES, UNDONE, Contributions, Dossier
 from ergaomnes.curation import Curation
-from ergaomnes.errors import BadParameter, NotYours, TokenMissing, UnknownContribution
+from ergaomnes.errors import (
+    BadParameter,
+    BadRequest,
+    NotYours,
+    TokenMissing,
+    UnknownContribution,
+)
 from ergaomnes.judging import ACCEPTED as READ
 from ergaomnes.judging import Judges
 from ergaomnes.redaction import public_key
@@ -31,7 +37,24 @@ _MOST = 1000
 _NOT_KEPT = {"Cache-Control": "no-store"}
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-Sender = Callable[[Request, int], Awaitable[tuple[list[Part], dict[str, str]]]]
+
+class Form(Protocol):
+    """What was sent."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The texts that hold facts."""
+
+    @property
+    def shapes(self) -> Sequence[Part]:
+        """Shapes of the sender's own."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What was said beside them."""
+
+
+Sender = Callable[[Request, int], Awaitable[Form]]
 
 
 class Desk(Protocol):
@@ -62,7 +85,13 @@ class Doors:
         by, curation = self.desk.known(request.headers, CONTRIBUTOR)
         if self._contributing is None:
             self._contributing = Contributing(curation.contributions, self.judges)
-        parts, fields = await self.sender(request, self.judges.settings.submission_limit)
+        form = await self.sender(request, self.judges.settings.submission_limit)
+        if form.shapes:
+            raise BadRequest(
+                "A contribution is judged by the shapes of this graph alone.",
+                remedy="Leave “shapes” out; at /validate facts are judged by shapes of your own.",
+            )
+        fields = form.fields
         query = request.query_params
         given = {name: text for name in FIELDS if (text := query.get(name, fields.get(name, "")))}
         key = request.headers.get(KEY, "").strip()
@@ -70,7 +99,7 @@ class Doors:
             raise BadParameter("Idempotency-Key", key[:40], "it has more than 200 characters")
         got = await run_in_threadpool(
             self._contributing.receive,
-            parts,
+            form.parts,
             given,
             by,
             base=generation,

@@ -1,24 +1,21 @@
 """Every address of ours answers: things by 303, documents as pages and in every RDF format."""
 
 import asyncio
-import hashlib
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from importlib import resources
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ergaomnes import media
 from ergaomnes.errors import BadParameter, ErgaOmnesError, UnknownThing, near
 from ergaomnes.page import Painter
+from ergaomnes.templates import STATIC, Templates
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import FORMATS, Said, Things, Vocabulary, of_path, path_of, written
 
 OFFERED = (*FORMATS, media.HTML)
 CONTEXT = "/context.jsonld"
-STYLE = "/static/site.css"
 DESCRIPTION = "/.well-known/void"
 _KEPT = "public, max-age=86400"
 _SPACES = ("def", "scheme", "shape", "rule", "prefix", "table", "query", "graph")
@@ -28,18 +25,10 @@ _MOST_PAGES = 1_000_000
 class Doors:
     """What the routes below and the page of a graph have in common."""
 
-    def __init__(self, things: Things) -> None:
+    def __init__(self, things: Things, templates: Templates) -> None:
         self.things = things
         self.prefixes: Prefixes = things.prefixes
-        self.style = resources.files("ergaomnes").joinpath("pages/site.css").read_bytes()
-        self.templates = Environment(
-            loader=PackageLoader("ergaomnes", "pages"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.templates.globals["style"] = f"{STYLE}?{hashlib.sha256(self.style).hexdigest()[:12]}"
+        self.templates = templates
 
     async def identified(self, request: Request) -> Response:
         """Send whoever asks for a thing to the document about it."""
@@ -93,16 +82,13 @@ class Doors:
         form, _ = media.wanted(accept, name, OFFERED)
         if form is not media.HTML:
             raise unknown
-        text = self.templates.get_template("problem.html").render(
-            root=self._root(request),
-            lang=lang,
-            problem=unknown,
-            iri=unknown.data["iri"],
-            near=[
-                (self._root(request) + path_of(self.prefixes.base, one), self.prefixes.short(one))
-                for one in _texts(unknown.data["near"])
-            ],
-        )
+        root = self._root(request)
+        near = [
+            (root + path_of(self.prefixes.base, one), self.prefixes.short(one))
+            for one in _texts(unknown.data["near"])
+        ]
+        told = {"problem": unknown, "iri": unknown.data["iri"], "near": near}
+        text = self.templates.page("missing.html", lang, root, told)
         headers = {"Vary": "Accept, Accept-Language"}
         return HTMLResponse(text, unknown.status, headers)
 
@@ -124,8 +110,7 @@ class Doors:
         headers = {"Vary": "Accept", "Cache-Control": _KEPT}
         if form is not media.HTML:
             return JSONResponse(about, headers=headers)
-        template = self.templates.get_template("kind.html")
-        text = template.render(root=self._root(request), lang="en", kind=about)
+        text = self.templates.page("kind.html", "en", self._root(request), {"kind": about})
         return HTMLResponse(text, headers=headers)
 
     async def language(self, request: Request) -> str:
@@ -177,8 +162,6 @@ class Doors:
         painter = Painter(vocabulary, lang, root)
         path = _path(request)
         shared: Mapping[str, object] = {
-            "root": root,
-            "lang": lang,
             "formats": [(one.name, _address(path, request, format=one.name)) for one in FORMATS],
             "languages": [(one, _address(path, request, lang=one)) for one in vocabulary.languages],
             "licence": vocabulary.licence,
@@ -186,29 +169,32 @@ class Doors:
             "number": said.number,
             "ask": self._ask(root, said.iri),
         }
+        name, shown = await self._shown(painter, said, lang)
+        return self.templates.page(name, lang, root, {**shared, **shown})
+
+    async def _shown(
+        self, painter: Painter, said: Said, lang: str
+    ) -> tuple[str, Mapping[str, object]]:
+        """Give the template for a thing, and what it shows."""
         iri = said.iri
         if iri == self.prefixes["erga"]:
             owl = self.prefixes["owl"]
-            return self.templates.get_template("ontology.html").render(
-                shared,
-                page=painter.page(said),
-                classes=painter.tree([owl + "Class"]),
-                properties=painter.tree([owl + "ObjectProperty", owl + "DatatypeProperty"]),
-            )
+            return "ontology.html", {
+                "page": painter.page(said),
+                "classes": painter.tree([owl + "Class"]),
+                "properties": painter.tree([owl + "ObjectProperty", owl + "DatatypeProperty"]),
+            }
         if iri.startswith(self.prefixes["graph"]):
-            return self.templates.get_template("graph.html").render(
-                shared, page=painter.graph(said)
-            )
-        term = None
-        if iri in vocabulary.meanings and said.number == 1:
-            term = painter.term_page(
-                iri,
-                await self.things.examples(iri, lang),
-                await self.things.shapes(iri, lang),
-                [(one.name, one.title, one.question) for one in await self.things.users(iri)],
-            )
-        template = self.templates.get_template("term.html" if term else "thing.html")
-        return template.render(shared, page=painter.page(said), term=term)
+            return "graph.html", {"page": painter.graph(said)}
+        if iri not in painter.vocabulary.meanings or said.number > 1:
+            return "thing.html", {"page": painter.page(said)}
+        term = painter.term_page(
+            iri,
+            await self.things.examples(iri, lang),
+            await self.things.shapes(iri, lang),
+            [(one.name, one.title, one.question) for one in await self.things.users(iri)],
+        )
+        return "term.html", {"page": painter.page(said), "term": term}
 
     def _ask(self, root: str, iri: str) -> str:
         """Give where a question is asked; nothing for other things."""
@@ -238,9 +224,12 @@ def router(doors: Doors) -> APIRouter:
         body = (await things.vocabulary()).context.written()
         return Response(body, media_type=media.JSON_LD.media_type)
 
-    @made.get(STYLE, include_in_schema=False)
-    async def style() -> Response:
-        return Response(doors.style, media_type="text/css", headers={"Cache-Control": _KEPT})
+    @made.get(STATIC + "{name}", include_in_schema=False)
+    async def static(name: str) -> Response:
+        if name not in doors.templates.files:
+            raise HTTPException(404)
+        kind, content = doors.templates.files[name]
+        return Response(content, media_type=kind, headers={"Cache-Control": _KEPT})
 
     @made.api_route("/def", methods=methods, include_in_schema=False)
     async def ontology(request: Request) -> Response:
@@ -314,20 +303,8 @@ def _same_generation(request: Request, said: Said) -> None:
 
 def _language(request: Request, vocabulary: Vocabulary) -> str:
     known = vocabulary.languages or ("en",)
-    asked = request.query_params.get("lang", "").lower()
-    if asked in known:
-        return asked
-    weighted: list[tuple[float, int, str]] = []
-    for place, part in enumerate(request.headers.get("accept-language", "")[:1000].split(",")):
-        tag, _, weight = part.partition(";")
-        try:
-            quality = float(weight.partition("=")[2] or 1)
-        except ValueError:
-            continue
-        primary = tag.strip().lower().partition("-")[0]
-        if primary in known and quality > 0:
-            weighted.append((-quality, place, primary))
-    return min(weighted)[2] if weighted else known[0]
+    asked = request.query_params.get("lang", "")
+    return media.language(asked, request.headers.get("accept-language", ""), known)
 
 
 def _address(path: str, request: Request, **changed: str) -> str:

@@ -1,73 +1,203 @@
 """POST /validate: judge contributed facts against the shapes and what already stands."""
 
+import json
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from ergaomnes import media
-from ergaomnes.errors import BadRequest, SubmissionTooLarge, UnsupportedMediaType
+from ergaomnes.errors import (
+    BadRequest,
+    ErgaOmnesError,
+    SubmissionTooLarge,
+    UnsupportedMediaType,
+)
 from ergaomnes.judgement import WRITTEN
-from ergaomnes.judging import Judges
-from ergaomnes.submission import Part, format_named, media_type_of
+from ergaomnes.judging import Judged, Judges
+from ergaomnes.marked import marked, marked_at, text_of
+from ergaomnes.submission import TABLES, Part, format_named, media_type_of
+from ergaomnes.templates import LANGUAGES, Templates
+from ergaomnes.terms import prefixes
 
 MULTIPART = "multipart/form-data"
 URL_ENCODED = "application/x-www-form-urlencoded"
+TEXT, SHAPES = "text", "shapes"
+_FIELDS_OF_TEXTS = (TEXT, "type", SHAPES, f"{SHAPES}_type")
+OFFERED = (*WRITTEN, media.HTML)
+_TYPES = (
+    (media.TURTLE.media_type, "Turtle"),
+    (media.TRIG.media_type, "TriG"),
+    (media.N_TRIPLES.media_type, "N-Triples"),
+    (media.N_QUADS.media_type, "N-Quads"),
+    (media.JSON_LD.media_type, "JSON-LD"),
+    (media.RDF_XML.media_type, "RDF/XML"),
+    (media.CSV.media_type, "CSV"),
+)
+_REPORTS = (("json", "JSON"), ("sarif", "SARIF"), ("ttl", "Turtle"))
+_LONGEST_TEXT = 500_000  # characters that a field of the page is filled with again
 _MOST_PARTS = 50
 _CODINGS = ("gzip", "x-gzip")
 
 
-def router(judges: Judges) -> APIRouter:
-    """Make the route over a judging process."""
+class Doors:
+    """Judge what is sent on behalf of requests, as documents and as pages."""
+
+    def __init__(self, judges: Judges, templates: Templates) -> None:
+        self.judges = judges
+        self.templates = templates
+
+    async def judged(self, request: Request, lang: str | None, name: str | None) -> Response:
+        """Judge what was sent, and answer with a report in the form that is wanted."""
+        chosen, media_type = media.wanted(request.headers.get("accept"), name, OFFERED)
+        limit = self.judges.settings.submission_limit
+        if chosen is media.HTML:
+            return await self._shown(request, _lang(request, lang), limit)
+        form = await sent(request, limit)
+        judged = await self._judged(form, chosen, lang or "en")
+        return Response(judged.body, media_type=media_type, headers={"Vary": "Accept"})
+
+    async def asked(self, request: Request, lang: str | None) -> Response:
+        """Answer with the page on which facts can be sent."""
+        media.wanted(request.headers.get("accept"), None, (media.HTML,))
+        return self._page(request, _lang(request, lang), Form(()), {})
+
+    async def _judged(self, form: "Form", written_as: media.Format, lang: str) -> Judged:
+        return await run_in_threadpool(
+            self.judges.judge_parts,
+            form.parts,
+            written_as=written_as.media_type,
+            language=lang,
+            shapes=form.shapes,
+        )
+
+    async def _shown(self, request: Request, lang: str, limit: int) -> Response:
+        form = Form(())
+        try:
+            form = await sent(request, limit)
+            judged = await self._judged(form, media.PLAIN_JSON, lang)
+        except ErgaOmnesError as error:
+            line = error.data.get("line")
+            sheets = marked_at(
+                (*form.parts, *form.shapes),
+                str(error.data.get("file")),
+                line if isinstance(line, int) else None,
+            )
+            shown: dict[str, object] = {"problem": error, "sheets": sheets}
+            page = self._page(request, lang, form, shown)
+            page.status_code = error.status
+            page.headers.update(error.headers)
+            return page
+        report = await run_in_threadpool(json.loads, judged.body)
+        found = await run_in_threadpool(marked, report, form.parts, prefixes())
+        shown = {
+            "marked": found,
+            "sheets": found.sheets,
+            "several": len(form.parts) > 1,
+            "tables": [one.name for one in form.parts if one.kind in TABLES],
+        }
+        return self._page(request, lang, form, shown)
+
+    def _page(
+        self,
+        request: Request,
+        lang: str,
+        form: "Form",
+        shown: Mapping[str, object],
+    ) -> Response:
+        root = request.scope.get("root_path", "").rstrip("/")
+        only = form.parts[0] if len(form.parts) == 1 else None
+        text = (text_of(only) if only else None) or ""
+        is_short = len(text) <= _LONGEST_TEXT
+        values: dict[str, object] = {
+            "problem": None,
+            "marked": None,
+            "sheets": (),
+            "several": False,
+            "tables": (),
+            "text": text if is_short else "",
+            "type": only.kind.media_type if only and is_short else media.TURTLE.media_type,
+            "types": _TYPES,
+            "has_shapes": bool(form.shapes),
+            "reports": _REPORTS,
+            "query": f"?lang={lang}",
+            "languages": [(one, f"{root}/validate?lang={one}") for one in LANGUAGES],
+        }
+        page = self.templates.page("validate.html", lang, root, {**values, **shown})
+        fields = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
+        return HTMLResponse(page, headers=fields)
+
+
+def router(judges: Judges, templates: Templates) -> APIRouter:
+    """Make the routes over a judging process."""
     made = APIRouter()
+    doors = Doors(judges, templates)
+    language = Query(pattern="^(en|fr|ru)$", description="en, fr or ru")
 
     @made.post("/validate", summary="Check facts against the shapes, and say what to correct")
     async def validate(
         request: Request,
-        lang: Annotated[str, Query(pattern="^(en|fr|ru)$", description="en, fr or ru")] = "en",
+        lang: Annotated[str | None, language] = None,
         written_as: Annotated[
-            str | None, Query(alias="format", description="json, sarif, ttl, nt, rdf, jsonld, …")
+            str | None,
+            Query(alias="format", description="json, sarif, ttl, nt, rdf, jsonld, … or html"),
         ] = None,
     ) -> Response:
-        limit = judges.settings.submission_limit
-        chosen, media_type = media.wanted(request.headers.get("accept"), written_as, WRITTEN)
-        parts, _ = await sent(request, limit)
-        judged = await run_in_threadpool(
-            judges.judge_parts, parts, written_as=chosen.media_type, language=lang
-        )
-        return Response(judged.body, media_type=media_type, headers={"Vary": "Accept"})
+        return await doors.judged(request, lang, written_as)
+
+    @made.head("/validate", include_in_schema=False)
+    @made.get("/validate", summary="The page on which facts can be checked")
+    async def page(request: Request, lang: Annotated[str | None, language] = None) -> Response:
+        return await doors.asked(request, lang)
 
     return made
 
 
-async def sent(request: Request, limit: int) -> tuple[list[Part], dict[str, str]]:
-    """Give the texts that were sent, and the other fields where it was a form."""
+def _lang(request: Request, asked: str | None) -> str:
+    return media.language(asked or "", request.headers.get("accept-language", ""), LANGUAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was sent: texts that hold facts, shapes of the sender's own, and the other fields."""
+
+    parts: Sequence[Part]
+    shapes: Sequence[Part] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+async def sent(request: Request, limit: int) -> Form:
+    """Read a body: one text, or a form of several."""
     body = await _body(request, limit)
     kind = request.headers.get("content-type", "")
     essence = kind.partition(";")[0].strip().lower()
     if essence not in (MULTIPART, URL_ENCODED):
-        return [Part("submission", format_named(kind), body)], {}
+        return Form([Part("submission", format_named(kind), body)])
     form = await _form(request, body, essence, limit)
-    typed = str(form.get("type", "text/turtle"))
-    parts: list[Part] = []
+    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    parts: dict[bool, list[Part]] = {True: [], False: []}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
             content = await value.read()
             if content:  # a browser sends an empty file for a field that is left empty
-                parts.append(Part(value.filename or name, _kind_of(value), content))
-        elif name == "text" and value:
-            parts.append(Part("text", format_named(typed), value.encode()))
-    if not parts:
+                file = Part(value.filename or name, _kind_of(value), content)
+                parts[name == SHAPES].append(file)
+        elif name in (TEXT, SHAPES) and value:
+            kind = fields.get("type" if name == TEXT else f"{SHAPES}_type") or "text/turtle"
+            parts[name == SHAPES].append(Part(name, format_named(kind), value.encode()))
+    if not parts[False]:
         raise BadRequest(
             "The form holds no facts.",
             remedy="Send a file, or the facts in the field “text” and their media type in “type”.",
         )
-    others = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    return parts, {name: text for name, text in others.items() if name not in ("text", "type")}
+    others = {name: text for name, text in fields.items() if name not in _FIELDS_OF_TEXTS}
+    return Form(parts[False], parts[True], others)
 
 
 def _kind_of(sent: UploadFile) -> media.Format:

@@ -1,0 +1,75 @@
+"""Pages from templates, their words in the language of the reader.
+
+The templates are in `pages/`, their words in English there and translated in `locale/`, a gettext
+catalogue for each other language. Catalogues are read as they are written: nothing is compiled.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ergaomnes.terms import prefixes
+from ergaomnes.thing import path_of
+
+LANGUAGES = ("en", "fr", "ru")
+"""The languages of the pages, the first for readers of any other."""
+STATIC = "/static/"
+_SERVED = {"site.css": "text/css", "icon.svg": "image/svg+xml"}
+_DOMAIN = "ergaomnes"
+
+
+class Templates:
+    """The pages, a set for each language."""
+
+    def __init__(self) -> None:
+        folder = resources.files(_DOMAIN).joinpath("pages")
+        self.files = {
+            name: (kind, folder.joinpath(name).read_bytes()) for name, kind in _SERVED.items()
+        }
+        """What the pages refer to: the media type and the content by the name of the file."""
+        self._sets = {lang: self._made(lang) for lang in LANGUAGES}
+
+    def page(self, name: str, lang: str, root: str, values: Mapping[str, object]) -> str:
+        """Fill in a template; `root` is the path below which the service stands."""
+        interface = lang if lang in self._sets else LANGUAGES[0]
+        template = self._sets[interface].get_template(name)
+        return template.render({"root": root, "lang": lang, "interface": interface} | dict(values))
+
+    def _address(self, name: str) -> str:
+        """Give the path of a file, another one whenever its content is."""
+        return f"{STATIC}{name}?{hashlib.sha256(self.files[name][1]).hexdigest()[:12]}"
+
+    def _made(self, lang: str) -> Environment:
+        made = Environment(
+            loader=PackageLoader(_DOMAIN, "pages"),
+            extensions=["jinja2.ext.i18n"],
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        made.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
+        made.filters["short"] = prefixes().short
+        made.filters["path"] = lambda iri: path_of(prefixes().base, iri)
+        made.globals["static"] = self._address
+        return made
+
+
+@cache
+def translations(lang: str) -> Translations:
+    """Give the words of a language; those of English stand in the templates."""
+    file = resources.files(_DOMAIN).joinpath(f"locale/{lang}.po")
+    if not file.is_file():
+        return Translations()
+    compiled = io.BytesIO()
+    with file.open("rb") as stream:
+        write_mo(compiled, read_po(stream, locale=lang))
+    compiled.seek(0)
+    return Translations(compiled)

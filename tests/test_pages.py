@@ -1,0 +1,153 @@
+"""The pages in a real browser: whole journeys, with scripts and without."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+import browser as real
+import engines
+from ergaomnes.app import create_app
+from serving import served
+from test_validate import BAD, GOOD, OWN, PERSON, TABLE
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with real.opened() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def home(chromium: Browser) -> Iterator[str]:
+    """Serve the packaged graph, where there is a browser to look at it."""
+    with served(create_app(engines.settings())) as url:
+        yield url
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_contributor_repairs_a_bad_table_from_the_report(
+    scripts: bool, chromium: Browser, home: str
+) -> None:
+    with real.tab(chromium, home, scripts=scripts, dark=scripts) as tab:
+        page = tab.page
+        page.goto("/validate?lang=en")
+        tab.check() if scripts else None
+        table = {"name": "acts.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
+        page.set_input_files("#file", table)  # type: ignore[arg-type]
+        page.click("button:has-text('Check')")
+        expect(page.locator("#verdict")).to_have_text("It does not conform.")
+        told = page.locator("tbody tr")
+        expect(told).to_have_count(3)
+        expect(told.nth(0)).to_contain_text("row 2")
+        expect(told.nth(0)).to_contain_text("Did you mean Burkina Faso")
+        expect(told.nth(1)).to_contain_text("there is no such day")
+        expect(told.nth(2)).to_contain_text("Did you mean ratification")
+        told.nth(2).get_by_role("link", name="row 3").click()
+        expect(page.locator("li:target mark")).to_contain_text("Côte d'Ivoire;CAT;ratified")
+        page.click("li:target >> text=finding 3")
+        expect(page.locator("tr:target")).to_contain_text("ratified")
+        if scripts:
+            tab.check()
+        text = page.input_value("#text")
+        for wrong, right in (
+            ("Burkina Fasso", "Burkina Faso"),
+            ("1999-02-30", "1999-01-04"),
+            ("ratified", "ratification"),
+        ):
+            text = text.replace(wrong, right)
+        page.fill("#text", text)
+        expect(page.locator("#type")).to_have_value("text/csv")
+        page.click("button:has-text('Check')")
+        # The cells can be read now; that state has acceded already.
+        expect(page.locator("main")).to_contain_text("Two acts of consent overlap")
+        expect(page.locator("tbody")).to_contain_text("row 3")
+        standing = "situation:participation-civ-mtdsg-iv-9-accession"
+        expect(page.get_by_role("link", name=standing)).to_be_visible()
+        text = "\n".join(text.splitlines()[:2]) + "\n"
+        page.fill("#text", text)
+        page.click("button:has-text('Check')")
+        expect(page.locator("#verdict")).to_have_text("It conforms.")
+        assert tab.faults == []
+
+
+def test_facts_are_checked_and_mended_where_they_were_pasted(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home) as tab:
+        page = tab.page
+        page.goto("/validate?lang=fr")
+        page.fill("#text", BAD)
+        page.click("button:has-text('Vérifier')")
+        expect(page.locator("#verdict")).to_have_text("Ce n’est pas conforme.")
+        expect(page.locator("main")).to_contain_text("ligne 13")
+        expect(page.locator("mark")).to_have_count(2)
+        tab.check()
+        page.fill("#text", GOOD)
+        page.click("button:has-text('Vérifier')")
+        expect(page.locator("#verdict")).to_have_text("C’est conforme.")
+        page.click("text=русский")
+        expect(page.locator("h1")).to_have_text("Проверить факты")
+
+
+def test_what_cannot_be_read_is_shown_where_it_stands(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home) as tab:
+        page = tab.page
+        page.goto("/validate?lang=en")
+        page.fill("#text", "@prefix e: <http://e/> .\ne:a f:b 1 .")
+        with page.expect_response("**/validate**") as answered:
+            page.click("button:has-text('Check')")
+        assert answered.value.status == 400
+        expect(page.locator("#verdict")).to_have_text("This cannot be read")
+        expect(page.locator("mark")).to_have_text("e:a f:b 1 .")
+        tab.faults.clear()  # the console notes the status
+        tab.check()
+
+
+def test_shapes_of_ones_own_are_sent_beside_the_facts(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home, scripts=False) as tab:
+        page = tab.page
+        page.goto("/validate?lang=en")
+        page.fill("#text", PERSON)
+        page.click("summary")
+        shapes = {"name": "own.ttl", "mimeType": "text/turtle", "buffer": OWN.encode()}
+        page.set_input_files("#shapes", shapes)  # type: ignore[arg-type]
+        page.click("button:has-text('Check')")
+        expect(page.locator("main")).to_contain_text("Too old.")
+        expect(page.locator("main")).to_contain_text("http://example.org/PersonShape")
+
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>\u202e'
+
+
+def test_hostile_text_is_shown_as_text(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home) as tab:
+        page = tab.page
+        page.goto("/validate?lang=en")
+        page.fill(
+            "#text", BAD.replace('"Notice"', repr(HOSTILE)) + f"\n# </textarea></ol>{HOSTILE}"
+        )
+        page.click("button:has-text('Check')")
+        expect(page.locator("#verdict")).to_be_visible()
+        expect(page.locator("#text")).to_have_value(page.input_value("#text"))
+        assert HOSTILE in page.input_value("#text")
+        assert page.locator("main script, main img").count() == 0
+        tab.check()
+        for path in ("/questions/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/id/state/%22%3E%3Cb%3E"):
+            page.goto(path)
+            assert page.locator("main script, main b").count() == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "ru"])
+def test_a_problem_is_a_page_to_who_reads_pages(lang: str, chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home) as tab:
+        answer = tab.page.goto(f"/questions/nope?lang={lang}")
+        assert answer is not None
+        assert answer.status == 404
+        expect(tab.page.locator("html")).to_have_attribute("lang", lang)
+        expect(tab.page.locator("h1")).to_have_text("No such question")
+        tab.faults.clear()  # the console notes the status
+        tab.check()
+        kind = tab.page.locator("main a")
+        address = kind.get_attribute("href")
+        assert address == "/problem/unknown-question"
+        kind.click()
+        expect(tab.page.locator("h1")).to_be_visible()
