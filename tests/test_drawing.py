@@ -109,7 +109,8 @@ def drawn_timeline(rows: Sequence[Row | Heading] = ROWS, picture: Picture = PICT
 def test_a_picture_says_what_it_is_in_which_language_by_whom_and_as_at_which_day() -> None:
     root = read(drawn_timeline())
     named = {node.get("id"): node.text for node in root.iter() if node.get("id")}
-    assert root.get("role") == "img"
+    assert root.get("role") == "graphics-document"  # it has links in it
+    assert read(drawing.bars(PICTURE, [Bar("CAT", 3)])).get("role") == "img"
     assert root.get("lang") == "en"
     assert [named[name] for name in root.get("aria-labelledby", "").split()] == [
         "Russia",
@@ -168,6 +169,15 @@ def test_a_day_stands_where_time_says() -> None:
     )
     drawn_right = float(bar.get("d", "").split("H")[1].split("V")[0])
     assert drawn_right == pytest.approx((left + right) / 2, abs=1)
+
+
+def test_the_line_of_the_day_asked_about_runs_through_no_label() -> None:
+    svg = drawing.timeline(
+        PICTURE, ROWS, legend=WORDS, end=date(2026, 12, 31), on=Mark(date(2010, 1, 1), "asked")
+    )
+    dashed = next(n for n in read(svg).iter(f"{SVG}path") if n.get("stroke-dasharray") == "5 3")
+    x = float(dashed.get("d", "")[1:].split()[0])
+    assert [box[4] for box in boxes(svg) if box[0] < x < box[2]] == ["asked"]
 
 
 def test_steps_keep_their_order_their_lane_and_their_distance() -> None:

@@ -152,6 +152,45 @@ def test_a_change_is_judged_recorded_published_and_undone(place: Place) -> None:
     assert [one.undoes for one in audited(place.settings).changes] == [None, 1]
 
 
+def test_a_graph_is_put_added_to_and_taken_away(place: Place) -> None:
+    client, path = place.client, "/graph/data/notes/a-test"
+    told = {**place.curator, "Ergaomnes-Reason": "to try", "Content-Type": "text/turtle"}
+
+    def names() -> set[str]:
+        answer = client.get(path, headers={"Accept": "text/csv, application/n-triples"})
+        return set() if answer.status_code == 404 else set(answer.text.split('"')[1::2])
+
+    def fact(name: str) -> str:
+        return f'<{RUSSIA}> <{LABEL}> "{name}"@en .'
+
+    assert client.put(path, content=fact("One"), headers=told).status_code == 201
+    assert names() == {"One"}
+    made = client.put(path, content=fact("Two"), headers=told)
+    assert (made.status_code, made.json()["added"], made.json()["removed"]) == (200, 1, 1)
+    assert client.post(path, content=fact("Three"), headers=told).status_code == 200
+    assert names() == {"Two", "Three"}
+    gone = client.delete(path, headers=told)
+    assert (gone.status_code, gone.json()["removed"]) == (200, 2)
+    assert names() == set()
+    problem(client.delete(path, headers=told), 404, "unknown-graph")
+
+
+def test_a_change_that_bears_on_too_much_is_refused_with_the_number(place: Place) -> None:
+    told = {**place.curator, "Ergaomnes-Reason": "to try"}
+    # Every name of a state and of a treaty is cited by it.
+    citation = "https://w3id.org/ergaomnes/id/citation/unterm"
+    update = (
+        f"DELETE {{ GRAPH ?g {{ <{citation}> ?p ?o }} }} WHERE {{ GRAPH ?g {{ <{citation}> ?p ?o }}"
+        " FILTER(STRENDS(STR(?p), '/cites')) }"
+    )
+    number = len(audited(place.settings).changes)
+    refused = place.client.post("/update", data={"update": update}, headers=told)
+    said = problem(refused, 413, "change-too-wide")
+    assert isinstance(said["records"], int)
+    assert said["records"] > 2000
+    assert len(audited(place.settings).changes) == number
+
+
 def test_what_would_harm_changes_nothing(place: Place) -> None:
     told = {**place.curator, "Ergaomnes-Reason": "to try"}
     number = len(audited(place.settings).changes)

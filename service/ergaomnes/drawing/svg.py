@@ -272,10 +272,12 @@ def framed(
 def enclosed(picture: Picture, width: float, height: float, content: Sequence[str]) -> str:
     """Make a picture of what was drawn: its size, its names, its ground."""
     title, description = picture.id("title"), picture.id("desc")
+    # what is inside an image cannot be reached, and a link must be
+    role = "graphics-document" if any("<a href=" in part for part in content) else "img"
     return element(
         "svg",
         {
-            "xmlns": "http://www.w3.org/2000/svg", "class": "drawing", "role": "img",
+            "xmlns": "http://www.w3.org/2000/svg", "class": "drawing", "role": role,
             "viewBox": f"0 0 {number(width)} {number(height)}", "width": width, "height": height,
             "lang": picture.lang, "xml:lang": picture.lang, "font-family": SANS,
             "aria-labelledby": f"{title} {description}",

@@ -155,7 +155,7 @@ def timeline(
             drawing, tall = _row(picture, row, scale, y)
             body.append(drawing)
             y += tall
-    grid = [_axis(scale, top, y)]
+    grid = [_axis(scale, top, y, scale.x(on.day) if on else None)]
     above = [_on(scale, on, top, y)] if on else []
     standings = {span.standing for row in lines for span in row.spans}
     words, bottom = legended(picture, legend, standings, y + 12)
@@ -170,7 +170,7 @@ def _days(rows: Iterable[Row]) -> Iterable[date]:
         yield from (act.day for act in row.acts)
 
 
-def _axis(scale: Scale, top: float, bottom: float) -> str:
+def _axis(scale: Scale, top: float, bottom: float, on: float | None) -> str:
     return element(
         "g",
         None,
@@ -178,7 +178,12 @@ def _axis(scale: Scale, top: float, bottom: float) -> str:
             element(
                 "path", drawn("line") | {"d": f"M{scale.x(day):.1f} {top + 20:.1f}V{bottom:.1f}"}
             )
-            + text(label, scale.x(day), top + 12, 11.5, "soft", anchor="middle")
+            + (
+                text(label, scale.x(day), top + 12, 11.5, "soft", anchor="middle")
+                # the day asked about, which has words of its own, goes before a round one
+                if on is None or abs(on - scale.x(day)) > width_of(label, 11.5) / 2 + 4
+                else ""
+            )
             for day, label in scale.ticks()
         ),
     )

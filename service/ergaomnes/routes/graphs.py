@@ -56,17 +56,24 @@ def router(
 
     @made.api_route("/graph/{name:path}", methods=_WRITES, include_in_schema=False)
     async def written(request: Request, name: str) -> Response:
-        return await writer(request, named(name), METHODS)
+        return await handed_on(request, named(name))
 
     @made.api_route(STORE, methods=_WRITES, include_in_schema=False)
     async def written_by_name(request: Request) -> Response:
-        return await writer(request, _wanted(request) if is_written else "", METHODS)
+        return await handed_on(request, _wanted(request) if is_written else "")
 
     @made.options("/graph/{name:path}", include_in_schema=False)
     @made.options(STORE, include_in_schema=False)
     async def options() -> Response:
         allowed = (*METHODS, *(one for one in _WRITES if is_written and one != "PATCH"))
         return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
+
+    async def handed_on(request: Request, graph: str) -> Response:
+        was_there = graph in await known.graphs()
+        answer = await writer(request, graph, METHODS)
+        if answer.status_code == 200 and not was_there and graph in await known.graphs():
+            answer.status_code = 201  # section 5.3: the graph was created
+        return answer
 
     def named(name: str) -> str:
         return graphs + urllib.parse.quote(name, safe="/-._~")
