@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp
 
 from ergaomnes import __version__, media, problems
+from ergaomnes.assets import assets as vendored
 from ergaomnes.cache import App, Cache, Receive, Scope, Send, Shelf
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.compression import Compression
@@ -40,6 +41,7 @@ from ergaomnes.operations import Condition, Operations, Routes
 from ergaomnes.panels import Panels
 from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
+    assets,
     contributions,
     descriptions,
     graphs,
@@ -142,6 +144,7 @@ def create_app(
     doors = things.Doors(Things(readers, catalogue), templates)
     for router in (
         health.router(readers, tally, condition),
+        assets.router(vendored()),
         graphs.router(
             known,
             prefixes()["graph"],
