@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp
 
 from ergaomnes import __version__, media, problems
+from ergaomnes.assets import assets as vendored
 from ergaomnes.cache import App, Cache, Receive, Scope, Send, Shelf
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.compression import Compression
@@ -39,6 +40,7 @@ from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
 from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
+    assets,
     contributions,
     descriptions,
     graphs,
@@ -153,6 +155,7 @@ def create_app(
         questions.router(known, catalogue, _runner(readers)),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
+        assets.router(vendored()),
         things.router(doors),
     ):
         made.include_router(router)
