@@ -38,6 +38,7 @@ from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
+from ergaomnes.panels import Panels
 from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
     assets,
@@ -48,6 +49,7 @@ from ergaomnes.routes import (
     history,
     questions,
     sparql,
+    states,
     things,
     updates,
     validation,
@@ -156,6 +158,9 @@ def create_app(
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         assets.router(vendored()),
+        states.router(
+            states.Doors(doors.things, Panels(readers, catalogue), templates, doors.document)
+        ),
         things.router(doors),
     ):
         made.include_router(router)
