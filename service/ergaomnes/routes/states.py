@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import functools
 import re
 import urllib.parse
 from collections import Counter
@@ -10,14 +11,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from ergaomnes import media
+from ergaomnes import drawing, media
 from ergaomnes.errors import BadParameter
+from ergaomnes.illustrating import when_bound
 from ergaomnes.panels import Panel, Panels
 from ergaomnes.templates import LANGUAGES, Templates
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import FORMATS, Things
 
 PATH = "/state/{slug}"
+TIMELINE = "timeline"
 FACTS = "facts"
 """The view that lists all facts; it is also what programs get."""
 
@@ -81,6 +84,7 @@ class Doors:
             "standings": standings,
             "all": standings.total(),
             "panels": panels,
+            "timeline": functools.partial(self._timeline, panels, on, lang, root),
             "asked": [_addresses(one, root) for one in panels],
             "formats": [(one.name, f"{here}?format={one.name}") for one in FORMATS],
             "facts": f"{here}?view={FACTS}",
@@ -93,6 +97,14 @@ class Doors:
             "Link": f'<{here}>; rel="canonical"',
         }
         return HTMLResponse(text, headers=headers)
+
+    def _timeline(
+        self, panels: Sequence[Panel], on: datetime.date, lang: str, root: str, **words: str
+    ) -> str:
+        [found] = (one for one in panels if one.name == TIMELINE)
+        picture = drawing.Picture(TIMELINE, found.title, lang=lang, headed=False, **words)
+        legend = self.panels.words(drawing.STANDINGS, lang)
+        return when_bound(found.table, picture, legend, on, lambda one: self.panels.href(one, root))
 
 
 def router(doors: Doors) -> APIRouter:
