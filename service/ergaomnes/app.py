@@ -158,9 +158,7 @@ def create_app(
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         assets.router(vendored()),
-        states.router(
-            states.Doors(doors.things, Panels(readers, catalogue), templates, doors.document)
-        ),
+        states.router(states.Doors(doors.things, Panels(readers, catalogue), templates, doors)),
         things.router(doors),
     ):
         made.include_router(router)

@@ -6,13 +6,14 @@ import functools
 import re
 import urllib.parse
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ergaomnes import drawing, media
-from ergaomnes.errors import BadParameter
+from ergaomnes.errors import BadParameter, UnknownThing
 from ergaomnes.illustrating import when_bound
 from ergaomnes.panels import Panel, Panels
 from ergaomnes.templates import LANGUAGES, Templates
@@ -28,19 +29,27 @@ _OFFERED = (*FORMATS, media.HTML)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
-Document = Callable[[Request, str], Awaitable[Response]]
+
+class Others(Protocol):
+    """The documents that all things have."""
+
+    async def document(self, request: Request, iri: str) -> Response:
+        """Answer with what is said of a thing."""
+
+    async def links(self, request: Request, form: media.Format) -> str:
+        """Give what the document of a thing in one form is linked to."""
 
 
 class Doors:
     """Make the page of a state out of its panels."""
 
     def __init__(
-        self, things: Things, panels: Panels, templates: Templates, document: Document
+        self, things: Things, panels: Panels, templates: Templates, others: Others
     ) -> None:
         self.things = things
         self.panels = panels
         self.templates = templates
-        self.document = document
+        self.others = others
         self.prefixes: Prefixes = things.prefixes
 
     async def state(self, request: Request, slug: str) -> Response:
@@ -50,13 +59,16 @@ class Doors:
         iri = self.prefixes["state"] + slug
         is_page = chosen is media.HTML and query.get("view") != FACTS and "page" not in query
         if not is_page or not _SLUG.fullmatch(slug):
-            return await self.document(request, iri)
+            return await self.others.document(request, iri)
         today = datetime.datetime.now(datetime.UTC).date()
         on = _day(query.get("on"), today)
         lang = media.language(
             query.get("lang", ""), request.headers.get("accept-language", ""), LANGUAGES
         )
-        known = await self.things.known(iri, lang)
+        try:
+            known = await self.things.known(iri, lang)
+        except UnknownThing:
+            return await self.others.document(request, iri)
         root = request.scope.get("root_path", "").rstrip("/")
         given = {"state": slug, "day": on.isoformat()}
         panels, days = await asyncio.gather(
@@ -64,7 +76,7 @@ class Doors:
         )
         standings = _standings(panels)
         if known.replacement or known.name is None or not standings:
-            return await self.document(request, iri)  # no state, or one by another name
+            return await self.others.document(request, iri)  # no state, or one by another name
         here = f"{root}/state/{slug}"
 
         def at(day: datetime.date, tag: str = lang) -> str:
@@ -94,7 +106,7 @@ class Doors:
         headers = {
             "Vary": "Accept, Accept-Language",
             "Content-Language": lang,
-            "Link": f'<{here}>; rel="canonical"',
+            "Link": await self.others.links(request, media.HTML),
         }
         return HTMLResponse(text, headers=headers)
 
