@@ -144,6 +144,7 @@ def create_app(
     doors = things.Doors(Things(readers, catalogue), templates)
     for router in (
         health.router(readers, tally, condition),
+        assets.router(vendored()),
         graphs.router(
             known,
             prefixes()["graph"],
@@ -157,7 +158,6 @@ def create_app(
         questions.router(known, catalogue, _runner(readers)),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
-        assets.router(vendored()),
         states.router(states.Doors(doors.things, Panels(readers, catalogue), templates, doors)),
         things.router(doors),
     ):
