@@ -45,11 +45,13 @@ from ergaomnes.routes import (
     health,
     history,
     questions,
+    search,
     sparql,
     things,
     updates,
     validation,
 )
+from ergaomnes.search import Search
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
@@ -151,6 +153,7 @@ def create_app(
         contributions.router(desk, judges, validation.sent, lambda: readers.generation),
         descriptions.router(endpoint),
         questions.router(known, catalogue, _runner(readers)),
+        search.router(Search(readers, catalogue), templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         things.router(doors),
@@ -298,6 +301,7 @@ def _add_landing(made: FastAPI) -> None:
         "/dump.nq": "every fact as N-Quads",
         "/questions": "the questions that can be asked, with their parameters",
         "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
+        "/search": "find things by name, title, number or code: ?q=CETS 126; /suggest?q= too",
         "/update": "POST a SPARQL update; /changes lists what was changed: for curators",
         "/validate": "POST facts and hear what the shapes say of them",
         "/contributions": "POST facts for review; GET what was handed in, and what became of it",
