@@ -151,3 +151,73 @@ def test_a_problem_is_a_page_to_who_reads_pages(lang: str, chromium: Browser, ho
         assert address == "/problem/unknown-question"
         kind.click()
         expect(tab.page.locator("h1")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_journalist_sees_who_could_look_inside_on_two_days_and_takes_the_table_away(
+    scripts: bool, chromium: Browser, home: str
+) -> None:
+    with real.tab(chromium, home, scripts=scripts) as tab:
+        page = tab.page
+        page.goto("/state/rus?on=2025-09-30&lang=en")
+        expect(page.locator("h1")).to_have_text("Russian Federation")
+        expect(page.locator(".lead")).to_contain_text("Bound by 13 of the 26 instruments")
+        inspection = page.locator("section[aria-labelledby=inspection]")
+        told = inspection.locator("tbody tr", has_text="European Committee for the Prevention")
+        expect(told.locator(".chip.good").first).to_have_text("It applied")
+        page.fill("#on", "2026-10-01")
+        page.click("button:has-text('Show')")
+        expect(page.locator(".lead")).to_contain_text("Bound by 12 of the 26 instruments")
+        expect(told.locator(".chip").first).to_have_text("Uncertain: may have ended")
+        bound = page.locator("section[aria-labelledby=instruments] tbody tr")
+        expect(bound).to_have_count(26)
+        ecpt = bound.filter(has_text="ECPT").filter(has_text="Uncertain")
+        expect(ecpt).to_contain_text("last known on 2025-09-30")
+        number = ecpt.locator("td a").last.inner_text().strip("[]")
+        expect(page.locator(f"#instruments-source-{number}")).to_contain_text("ETS 126")
+        if scripts:
+            tab.check()
+        else:
+            assert tab.faults == []
+        inspection.locator("summary").click()
+        expect(inspection.locator("pre")).to_contain_text('"2026-10-01"')
+        address = inspection.get_by_role("link", name="CSV").get_attribute("href")
+        table = page.request.get(f"{home}{address}")
+        assert table.headers["content-type"].startswith("text/csv")
+        assert "uncertain: may have ended" in table.text()
+        cited = inspection.get_by_role("link", name="Cite it").get_attribute("href")
+        assert page.request.get(f"{home}{cited}").ok
+
+
+def test_a_state_is_walked_through_along_its_own_acts(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home) as tab:
+        page = tab.page
+        page.goto("/state/rus?on=2022-09-15&lang=fr")
+        expect(page.locator("h1")).to_have_text("Fédération de Russie")
+        page.click("a[rel=next]")
+        expect(page.locator("#on")).to_have_value("2022-09-16")
+        expect(page.locator(".chip.bad").first).to_have_text("Quitté")
+        page.click("a[rel=prev]")
+        assert page.input_value("#on") < "2022-09-16"
+        page.click("text=русский")
+        expect(page.locator("h1")).to_have_text("Российская Федерация")
+        expect(page.locator("#instruments")).to_have_text("Чем оно связано")
+        tab.check()
+        page.goto("/state/rus?lang=en")
+        expect(page.locator(".as-at")).to_contain_text("This is today.")
+        page.click("text=All facts about it")
+        expect(page.locator("h2#stated")).to_be_visible()
+
+
+def test_what_is_no_state_has_its_other_page(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home) as tab:
+        page = tab.page
+        missing = page.goto("/state/nowhere?lang=en")
+        assert missing is not None
+        assert missing.status == 404
+        wrong = page.goto("/state/rus?on=2025-02-30")
+        assert wrong is not None
+        assert wrong.status == 400
+        expect(page.locator("main")).to_contain_text("written YYYY-MM-DD")
+        tab.faults.clear()  # the console notes each status
+        tab.check()

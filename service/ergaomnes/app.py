@@ -37,6 +37,7 @@ from ergaomnes.journal import Journal
 from ergaomnes.judging import Judges
 from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
+from ergaomnes.panels import Panels
 from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
     contributions,
@@ -47,6 +48,7 @@ from ergaomnes.routes import (
     questions,
     search,
     sparql,
+    states,
     things,
     updates,
     validation,
@@ -156,6 +158,7 @@ def create_app(
         search.router(Search(readers, catalogue), templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
+        states.router(states.Doors(doors.things, Panels(readers, catalogue), templates, doors)),
         things.router(doors),
     ):
         made.include_router(router)

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -238,9 +238,12 @@ def bound(
     return Bound(question, terms, _rebound(question.text, terms))
 
 
-def bound_text(question: Question, terms: Mapping[str, Term]) -> str:
+def bound_text(question: Question, terms: Mapping[str, Term | Sequence[Term]]) -> str:
     """Put terms into a question without asking whether they fit; the others stay as they are."""
-    return _rebound(question.text, {name: (one,) for name, one in terms.items()})
+    several = {
+        name: tuple(one) if isinstance(one, Sequence) else (one,) for name, one in terms.items()
+    }
+    return _rebound(question.text, several)
 
 
 def renamed(asked: Bound, name: str, old: Term, new: Term) -> Bound:

@@ -93,6 +93,7 @@ ErgaOmnesError
 ├── ContributionRejected        422
 ├── NothingNew                  422
 ├── KeyReused                   422
+├── UnusableShapes              422
 ├── UnformattedTurtle           409
 ├── VanishedActs                409
 └── OurFault                    500

@@ -130,6 +130,18 @@ class Doors:
     def _headers(
         self, request: Request, said: Said, vocabulary: Vocabulary, form: media.Format
     ) -> dict[str, str]:
+        turns = self._turns(_path(request), request, said)
+        links = [
+            self._links(request, vocabulary, form),
+            *(f'<{place}>; rel="{name}"' for name, place in turns.items()),
+        ]
+        return {"Vary": "Accept, Accept-Language", "Link": ", ".join(links)}
+
+    async def links(self, request: Request, form: media.Format) -> str:
+        """Give what the document of a thing in one form is linked to (RFC 8288)."""
+        return self._links(request, await self.things.vocabulary(), form)
+
+    def _links(self, request: Request, vocabulary: Vocabulary, form: media.Format) -> str:
         root = self._root(request)
         path = _path(request)
         links = [f'<{path}>; rel="canonical"', f'<{root}{DESCRIPTION}>; rel="describedby"']
@@ -141,10 +153,7 @@ class Doors:
             for other in OFFERED
             if other is not form
         ]
-        links += [
-            f'<{place}>; rel="{name}"' for name, place in self._turns(path, request, said).items()
-        ]
-        return {"Vary": "Accept, Accept-Language", "Link": ", ".join(links)}
+        return ", ".join(links)
 
     def _turns(self, path: str, request: Request, said: Said) -> dict[str, str]:
         """Give the addresses of the pages before and after this one."""
