@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import html
 import http
 import json
 import signal
@@ -45,6 +44,7 @@ from ergaomnes.routes import (
     graphs,
     health,
     history,
+    home,
     questions,
     search,
     sparql,
@@ -142,6 +142,7 @@ def create_app(
     made.add_exception_handler(RequestValidationError, _paged(templates, _unprocessable))
     made.add_exception_handler(Exception, _paged(templates, _fault))
     doors = things.Doors(Things(readers, catalogue), templates)
+    panels = Panels(readers, catalogue)
     for router in (
         health.router(readers, tally, condition),
         graphs.router(
@@ -158,11 +159,11 @@ def create_app(
         search.router(Search(readers, catalogue), templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
-        states.router(states.Doors(doors.things, Panels(readers, catalogue), templates, doors)),
+        home.router(panels, templates, _routes()),
+        states.router(states.Doors(doors.things, panels, templates, doors)),
         things.router(doors),
     ):
         made.include_router(router)
-    _add_landing(made)
     _describe(made, catalogue)
     if is_past:
         made.around = lambda app: app
@@ -295,8 +296,8 @@ def _runner(readers: Readers) -> Callable[[Callable[[], Any]], Any]:
     return functools.partial(anyio.to_thread.run_sync, limiter=limiter)
 
 
-def _add_landing(made: FastAPI) -> None:
-    routes = {
+def _routes() -> Mapping[str, str]:
+    return {
         "/sparql": "SPARQL 1.1 queries: GET with ?query=, POST as a form or as a query",
         "/graph/{name}": "a named graph whole, as RDF; /store?graph=IRI and /store?default too",
         "/queries": "the questions as executable SPARQL",
@@ -316,34 +317,6 @@ def _add_landing(made: FastAPI) -> None:
         "/metrics": "counts and gauges for Prometheus",
         "/openapi.json": "this service described for programs",
     }
-
-    @made.head("/", include_in_schema=False)
-    @made.get("/", summary="What is here")
-    async def landing(request: Request) -> Response:
-        accept, name = request.headers.get("accept"), request.query_params.get("format")
-        written_as, _ = media.wanted(accept, name, (media.PLAIN_JSON, media.HTML))
-        headers = {"Vary": "Accept"}
-        if written_as is media.HTML:
-            return HTMLResponse(_page(routes), headers=headers)
-        return JSONResponse(
-            {"name": "Erga Omnes", "version": __version__, "routes": routes}, headers=headers
-        )
-
-
-def _page(routes: Mapping[str, str]) -> str:
-    items = "".join(
-        f"<dt><code>{html.escape(route)}</code></dt><dd>{html.escape(about)}</dd>"
-        if "{" in route or route in ("/validate", "/update", "/diff")
-        else f'<dt><a href="{html.escape(route)}"><code>{html.escape(route)}</code></a></dt>'
-        f"<dd>{html.escape(about)}</dd>"
-        for route, about in routes.items()
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><title>Erga Omnes</title>'
-        "<h1>Erga Omnes</h1><p>The knowledge graph of human-rights instruments.</p>"
-        f"<dl>{items}</dl></html>"
-    )
 
 
 def _paged(templates: Templates, told: Teller) -> Teller:

@@ -35,6 +35,7 @@ _SURE = 0.62  # how much of a query has to be found where not every word is
 _MOST_SPELLINGS = 60
 _CROWD = 1500  # names with several common words of which the shortest are compared
 _QUESTION_WEIGHT = 0.9
+_IN_LANGUAGE = 1.03  # among names that fit alike the reader sees that of his language
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ class Index:
             if group and one.group != group:
                 continue
             value = score * one.weight * self.groups.get(one.group, 0)
+            if one.language == lang:
+                value *= _IN_LANGUAGE
             if value and value > best.get(one.thing, (0.0, 0))[0]:
                 best[one.thing] = value, number
         ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))

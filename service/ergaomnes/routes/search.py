@@ -49,6 +49,7 @@ class Doors:
             values = {
                 "query": query,
                 "found": found,
+                "shown": sum(len(one.hits) for one in found.groups),
                 "path": lambda iri: root + self._path(iri),
                 "group_name": lambda one: self._group_name(one.iri, one.name, lang),
                 "languages": [(one, _at(root, q=query, lang=one)) for one in LANGUAGES],
