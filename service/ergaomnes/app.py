@@ -143,6 +143,7 @@ def create_app(
     made.add_exception_handler(Exception, _paged(templates, _fault))
     doors = things.Doors(Things(readers, catalogue), templates)
     panels = Panels(readers, catalogue)
+    index = Search(readers, catalogue)
     for router in (
         health.router(readers, tally, condition),
         graphs.router(
@@ -155,8 +156,8 @@ def create_app(
         updates.router(desk),
         contributions.router(desk, judges, validation.sent, lambda: readers.generation),
         descriptions.router(endpoint),
-        questions.router(known, catalogue, _runner(readers)),
-        search.router(Search(readers, catalogue), templates),
+        questions.router(known, catalogue, _runner(readers), templates, index),
+        search.router(index, templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         home.router(panels, templates, _routes()),

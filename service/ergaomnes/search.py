@@ -168,6 +168,15 @@ class Index:
         )
         return Found(tuple(made), len(ranked), self.generation)
 
+    def choices(self, namespace: str, lang: str, most: int) -> list[tuple[str, str]]:
+        """Give the things of a namespace with their names, by name; none where they are many."""
+        found = [
+            (thing, _in(names, lang)[0])
+            for thing, names in self._labels.items()
+            if thing.startswith(namespace)
+        ]
+        return sorted(found, key=lambda one: (folded(one[1]), one)) if len(found) <= most else []
+
     def _label(self, thing: str, lang: str) -> tuple[str, str]:
         return _in(self._labels.get(thing, {}), lang)
 

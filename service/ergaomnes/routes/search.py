@@ -136,20 +136,20 @@ def router(search: Search, templates: Templates) -> APIRouter:
     async def found(
         request: Request,
         q: Annotated[str, asked] = "",
-        lang: Annotated[str, language] = "",
+        lang: Annotated[str | None, language] = None,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
         group: Annotated[str, Query(description="one group only, such as erga:State")] = "",
     ) -> Response:
-        return await doors.found(request, q, lang, limit, group)
+        return await doors.found(request, q, lang or "", limit, group)
 
     @made.head(SUGGEST, include_in_schema=False)
     @made.get(SUGGEST, summary="A few names that a query may become (OpenSearch suggestions)")
     async def suggested(
         request: Request,
         q: Annotated[str, asked] = "",
-        lang: Annotated[str, language] = "",
+        lang: Annotated[str | None, language] = None,
     ) -> Response:
-        return await doors.suggested(request, q, lang)
+        return await doors.suggested(request, q, lang or "")
 
     @made.head(OPENSEARCH, include_in_schema=False)
     @made.get(OPENSEARCH, include_in_schema=False)
