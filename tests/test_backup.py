@@ -202,7 +202,7 @@ def test_a_backup_that_was_tampered_with_changes_nothing(
     assert not Path("/tmp/ergaomnes-climbed").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no archive")])
+@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no archive", mtime=0)])
 def test_a_file_that_is_no_backup_is_refused(
     content: bytes, settings: Settings, tmp_path: Path
 ) -> None:
