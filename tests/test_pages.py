@@ -221,3 +221,23 @@ def test_what_is_no_state_has_its_other_page(chromium: Browser, home: str) -> No
         expect(page.locator("main")).to_contain_text("written YYYY-MM-DD")
         tab.faults.clear()  # the console notes each status
         tab.check()
+
+
+def test_a_timeline_shows_since_when_a_state_is_bound_and_from_when_that_is_uncertain(
+    chromium: Browser, home: str
+) -> None:
+    with real.tab(chromium, home, scripts=False) as tab:
+        page = tab.page
+        page.goto("/state/rus?on=2026-11-01&lang=en")
+        section = page.locator("section[aria-labelledby=timeline]")
+        told = [one.text_content() or "" for one in section.locator("svg .datum title").all()]
+        assert "ECHR: Bound, 1998-05-05 – 2022-09-16" in told
+        assert "ECPT: Bound, 1998-09-01 – 2026-10-01" in told
+        assert "ECPT: Uncertain, 2026-10-01 –" in told
+        # each bar is a row of the table; the uncertain one is the same row as the one before it
+        assert len(told) == section.locator("tbody tr").count() + 1
+        row = section.locator("tbody tr", has_text="ECPT").first
+        expect(row).to_contain_text("2026-10-01")
+        page.goto("/state/rus?on=2026-11-01&lang=ru")
+        expect(section.locator("svg")).to_contain_text("Связано")
+        assert tab.faults == []

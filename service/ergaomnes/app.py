@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp
 
 from ergaomnes import __version__, media, problems
+from ergaomnes.assets import assets as vendored
 from ergaomnes.cache import App, Cache, Receive, Scope, Send, Shelf
 from ergaomnes.catalogue import Catalogue
 from ergaomnes.compression import Compression
@@ -39,6 +40,7 @@ from ergaomnes.operations import Condition, Operations, Routes
 from ergaomnes.panels import Panels
 from ergaomnes.past import Keeper, Past
 from ergaomnes.routes import (
+    assets,
     contributions,
     descriptions,
     graphs,
@@ -160,6 +162,7 @@ def create_app(
         search.router(index, templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
+        assets.router(vendored()),
         home.router(panels, templates, _routes()),
         states.router(states.Doors(doors.things, panels, templates, doors)),
         things.router(doors),

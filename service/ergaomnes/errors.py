@@ -10,7 +10,8 @@ ErgaOmnesError
 │   ├── UnknownChange
 │   ├── UnknownContribution
 │   ├── UnknownGeneration
-│   └── NoSuchFile
+│   ├── NoSuchFile
+│   └── AssetMissing
 ├── BadRequest                  400
 │   ├── MissingQuery
 │   ├── UnknownParameter
@@ -380,6 +381,22 @@ class NoSuchFile(NotFound):
 
     def __init__(self, file: str, why: str) -> None:
         super().__init__(f"{file}: {why}.", file=file, why=why)
+
+
+class AssetMissing(NotFound):
+    """A file that the build takes from npm is not in this package."""
+
+    slug = "asset-missing"
+    title = "Not in this installation"
+    exit_status = EXIT_OURS
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no file “{name[:100]}” here that the build made.",
+            remedy="Whoever runs the service installs it anew with Node 20 or newer and a way to"
+            " the npm registry, and ERGAOMNES_FRONTEND=require to be told what fails.",
+            name=name[:100],
+        )
 
 
 # 400

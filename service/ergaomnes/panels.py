@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from ergaomnes import media, results
-from ergaomnes.catalogue import Bound, Catalogue, as_typed, bound, bound_text
+from ergaomnes.catalogue import Bound, Catalogue, Question, as_typed, bound, bound_text
 from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.guard import Guarded
 from ergaomnes.thing import path_of
@@ -105,6 +105,7 @@ class Panels:
         self.catalogue = catalogue
         self.prefixes = catalogue.prefixes
         self.plans = plans(catalogue)
+        self._questions: dict[str, Question] = {}
 
     async def of(
         self, page: str, given: Mapping[str, str], lang: str, root: str
@@ -120,6 +121,16 @@ class Panels:
             for plan, one, table in zip(chosen, asked, tables, strict=True)
         )
 
+    def words(self, values: Iterable[str], lang: str) -> Words:
+        """Say how what questions answer in words of their own is said in a language."""
+        said = self.plans.values
+        return {one: said[one].get(lang) or said[one]["en"] for one in values}
+
+    def href(self, thing: Iri, root: str) -> str:
+        """Give the address of the page of a thing of ours; nothing for others."""
+        base = self.prefixes.base
+        return root + path_of(base, thing.value) if thing.value.startswith(base) else ""
+
     async def days(self, question: str, given: Mapping[str, str]) -> list[datetime.date]:
         """Ask for days, and give those that are any."""
         table = await self._table(self._bound(question, given).text)
@@ -132,7 +143,9 @@ class Panels:
         return found
 
     def _bound(self, name: str, given: Mapping[str, str]) -> Bound:
-        question = self.catalogue[name]
+        if name not in self._questions:  # reading a file of the package costs more than asking
+            self._questions[name] = self.catalogue[name]
+        question = self._questions[name]
         fit = {one: value for one, value in given.items() if one in question.parameters}
         return bound(question, fit, self.prefixes, datetime.datetime.now(datetime.UTC).date())
 

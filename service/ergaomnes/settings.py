@@ -44,6 +44,15 @@ class Settings:
         default=1,
         metadata={"about": "how many server processes share the port", "least": 1, "most": 64},
     )
+    frontend: str = field(
+        default="",
+        metadata={
+            "about": "for the installation only: require makes it fail without npm, skip asks npm"
+            " for nothing",
+            "like": re.compile("|require|skip"),
+            "meant": "it must be require or skip",
+        },
+    )
     public_url: str = field(
         default="",
         metadata={

@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from babel.support import Translations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ergaomnes import assets, drawing
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import path_of
 
@@ -33,6 +34,7 @@ class Templates:
         self.files = {
             name: (kind, folder.joinpath(name).read_bytes()) for name, kind in _SERVED.items()
         }
+        self.files["drawing.css"] = ("text/css", drawing.stylesheet().encode())
         """What the pages refer to: the media type and the content by the name of the file."""
         self._sets = {lang: self._made(lang) for lang in LANGUAGES}
 
@@ -59,6 +61,7 @@ class Templates:
         made.filters["short"] = prefixes().short
         made.filters["path"] = lambda iri: path_of(prefixes().base, iri)
         made.globals["static"] = self._address
+        made.globals["vendored"] = assets.url
         return made
 
 

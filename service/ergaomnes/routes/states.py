@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import functools
 import re
 import urllib.parse
 from collections import Counter
@@ -11,14 +12,16 @@ from typing import Protocol
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from ergaomnes import media
+from ergaomnes import drawing, media
 from ergaomnes.errors import BadParameter, UnknownThing
+from ergaomnes.illustrating import when_bound
 from ergaomnes.panels import Panel, Panels
 from ergaomnes.templates import LANGUAGES, Templates
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import FORMATS, Things
 
 PATH = "/state/{slug}"
+TIMELINE = "timeline"
 FACTS = "facts"
 """The view that lists all facts; it is also what programs get."""
 
@@ -93,6 +96,7 @@ class Doors:
             "standings": standings,
             "all": standings.total(),
             "panels": panels,
+            "timeline": functools.partial(self._timeline, panels, on, lang, root),
             "asked": [_addresses(one, root) for one in panels],
             "formats": [(one.name, f"{here}?format={one.name}") for one in FORMATS],
             "facts": f"{here}?view={FACTS}",
@@ -105,6 +109,14 @@ class Doors:
             "Link": await self.others.links(request, media.HTML),
         }
         return HTMLResponse(text, headers=headers)
+
+    def _timeline(
+        self, panels: Sequence[Panel], on: datetime.date, lang: str, root: str, **words: str
+    ) -> str:
+        [found] = (one for one in panels if one.name == TIMELINE)
+        picture = drawing.Picture(TIMELINE, found.title, lang=lang, headed=False, **words)
+        legend = self.panels.words(drawing.STANDINGS, lang)
+        return when_bound(found.table, picture, legend, on, lambda one: self.panels.href(one, root))
 
 
 def router(doors: Doors) -> APIRouter:
