@@ -1,5 +1,6 @@
 """The first page and the questions as pages: for readers and for programs."""
 
+import functools
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,8 @@ import browser as real
 import engines
 from ergaomnes.app import create_app
 from serving import served
+
+get = functools.partial(httpx.get, timeout=60)  # whoever is first has the index made
 
 
 @pytest.fixture(scope="module")
@@ -53,25 +56,23 @@ def test_the_first_page_says_what_is_new_in_the_language_of_the_reader(
 
 
 def test_the_figures_of_the_first_page_are_those_of_the_questions(home: str) -> None:
-    page = httpx.get(home, headers={"Accept": "text/html"}).raise_for_status().text
+    page = get(home, headers={"Accept": "text/html"}).raise_for_status().text
     for question in ("home-acts", "home-counts", "denunciations-compared", "depositary-counts"):
         assert f'href="/questions/{question}?format=csv"' in page
-        assert httpx.get(f"{home}/questions/{question}?format=csv").status_code == 200
-    rows = httpx.get(f"{home}/questions/home-counts?format=json").json()["rows"]
+        assert get(f"{home}/questions/{question}?format=csv").status_code == 200
+    rows = get(f"{home}/questions/home-counts?format=json").json()["rows"]
     for row in rows:
         assert f">{row['records']}<" in page
-    left = httpx.get(f"{home}/questions/denunciations-compared?format=json").json()["rows"]
+    left = get(f"{home}/questions/denunciations-compared?format=json").json()["rows"]
     assert all(row["act"].rpartition("/")[2] for row in left)
     assert page.count("<tr>") >= len(rows) + len(left) + 10
 
 
 def test_programs_get_the_routes_at_the_same_address(home: str) -> None:
-    told = httpx.get(home)
+    told = get(home)
     assert "/search" in told.json()["routes"]
     assert "Accept-Language" in told.headers["vary"]
-    assert (
-        httpx.get(home, params={"format": "html"}).headers["content-type"].startswith("text/html")
-    )
+    assert get(home, params={"format": "html"}).headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -96,7 +97,7 @@ def test_a_journalist_finds_who_could_inspect_on_two_days_and_downloads_it(
         assert all("uncertain" in one for one in found["2026-10-01"])
         address = page.get_by_role("link", name="CSV").get_attribute("href")
         assert address is not None
-        table = httpx.get(home + address).raise_for_status()
+        table = get(home + address).raise_for_status()
         assert table.headers["content-type"].startswith("text/csv")
         assert len(table.text.splitlines()) == rows.count() + 1
         tab.check() if scripts else None
@@ -105,17 +106,15 @@ def test_a_journalist_finds_who_could_inspect_on_two_days_and_downloads_it(
 
 @pytest.mark.parametrize("lang", ["en", "fr", "ru"])
 def test_every_question_is_a_page_with_the_rows_of_its_answer(lang: str, home: str) -> None:
-    names = [one["name"] for one in httpx.get(f"{home}/questions").json()["questions"]]
-    listed = httpx.get(f"{home}/questions", params={"format": "html", "lang": lang}).text
+    names = [one["name"] for one in get(f"{home}/questions").json()["questions"]]
+    listed = get(f"{home}/questions", params={"format": "html", "lang": lang}).text
     for name in names:
         assert f'href="/questions/{name}?' in listed
     for name in names[{"en": 0, "fr": 1, "ru": 2}[lang] :: 3]:
-        told = httpx.get(
-            f"{home}/questions/{name}", params={"format": "html", "lang": lang}, timeout=60
-        )
+        told = get(f"{home}/questions/{name}", params={"format": "html", "lang": lang}, timeout=60)
         assert told.status_code == 200, name
         assert told.headers["content-language"] == lang
-        plain = httpx.get(f"{home}/questions/{name}", timeout=60).json()
+        plain = get(f"{home}/questions/{name}").json()
         if "rows" in plain:
             assert told.text.count("<tr>") - bool(plain["rows"]) == min(200, len(plain["rows"]))
 
@@ -126,17 +125,17 @@ def test_what_is_typed_into_a_question_is_shown_as_text(home: str) -> None:
         ("who-could-inspect-on-a-day", "state"),
         ("record-with-provenance", "iri"),
     ):
-        told = httpx.get(
+        told = get(
             f"{home}/questions/{name}", params={parameter: bad}, headers={"Accept": "text/html"}
         )
         assert 400 <= told.status_code < 500
         assert "<script>alert" not in told.text
-    told = httpx.get(f"{home}/questions", params={"tag": bad, "format": "html"})
+    told = get(f"{home}/questions", params={"tag": bad, "format": "html"})
     assert "<script>alert" not in told.text
 
 
 def test_an_empty_field_of_a_form_is_no_answer_to_it(home: str) -> None:
     asked = f"{home}/questions/who-could-inspect-on-a-day"
-    told = httpx.get(asked, params={"day": "", "state": "fra", "format": "html"})
+    told = get(asked, params={"day": "", "state": "fra", "format": "html"})
     assert told.status_code == 200
     assert '<option value="fra" selected>' in told.text

@@ -1,6 +1,7 @@
 """Whatever people type is found: names, numbers, articles, in any script, with slips of the pen."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,12 +100,14 @@ HOSTILE = (
     "*?[]\\",
 )
 
+get = functools.partial(httpx.get, timeout=60)  # whoever is first has the index made
+
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[str]:
     """Serve the packaged graph."""
     with served(create_app(engines.settings())) as url:
-        httpx.get(f"{url}/search", params={"q": "x"}, timeout=60)  # the index is made once
+        get(f"{url}/search", params={"q": "x"})  # the index is made once
         yield url
 
 
@@ -122,7 +125,7 @@ def hits(told: dict[str, list[dict[str, list[dict[str, object]]]]]) -> list[dict
 
 @pytest.mark.parametrize("query", FIRST)
 def test_what_is_meant_comes_first(query: str, home: str) -> None:
-    told = httpx.get(f"{home}/search", params={"q": query, "lang": "en"}).raise_for_status()
+    told = get(f"{home}/search", params={"q": query, "lang": "en"}).raise_for_status()
     found = [prefixes().short(str(hit["iri"])) for hit in hits(told.json())]
     assert found[:1] == [FIRST[query]], found[:4]
 
@@ -147,18 +150,18 @@ async def _index() -> Index:
 
 
 def test_results_are_grouped_and_named_in_the_language_of_the_reader(home: str) -> None:
-    told = httpx.get(f"{home}/search", params={"q": "CPT", "lang": "fr"}).json()
+    told = get(f"{home}/search", params={"q": "CPT", "lang": "fr"}).json()
     first = told["groups"][0]
     assert first["name"] == "Organe de contrôle"
     assert first["hits"][0]["name"].startswith("Comité européen pour la prévention")
     assert first["hits"][0]["path"] == "/body/cpt"
     for group in told["groups"]:
         for hit in group["hits"][:1]:
-            assert httpx.get(home + hit["path"]).status_code == 200, hit
+            assert get(home + hit["path"]).status_code == 200, hit
 
 
 def test_an_article_alone_leads_to_that_article_before_its_paragraphs(home: str) -> None:
-    told = httpx.get(f"{home}/search", params={"q": "art. 20 CAT"}).json()
+    told = get(f"{home}/search", params={"q": "art. 20 CAT"}).json()
     scores = {str(hit["path"]): float(str(hit["score"])) for hit in hits(told)}
     whole = scores["/provision/mtdsg-iv-9/art-20"]
     assert all(score < whole for path, score in scores.items() if "art-20-" in path)
@@ -166,20 +169,20 @@ def test_an_article_alone_leads_to_that_article_before_its_paragraphs(home: str)
 
 
 def test_nothing_is_found_where_nothing_is_called_so(home: str) -> None:
-    told = httpx.get(f"{home}/search", params={"q": "zzzzqqqq"}).json()
+    told = get(f"{home}/search", params={"q": "zzzzqqqq"}).json()
     assert (told["total"], told["groups"]) == (0, [])
-    assert httpx.get(f"{home}/search").json()["total"] == 0
+    assert get(f"{home}/search").json()["total"] == 0
 
 
 @pytest.mark.parametrize("query", HOSTILE)
 def test_a_hostile_query_is_text(query: str, home: str) -> None:
     for accept in ("application/json", "text/html"):
-        told = httpx.get(f"{home}/search", params={"q": query}, headers={"Accept": accept})
+        told = get(f"{home}/search", params={"q": query}, headers={"Accept": accept})
         assert told.status_code == 200
         if accept == "text/html":
             assert "<script>alert" not in told.text
             assert "<img" not in told.text
-    assert httpx.get(f"{home}/suggest", params={"q": query}).json()[0] == query
+    assert get(f"{home}/suggest", params={"q": query}).json()[0] == query
 
 
 @pytest.mark.parametrize(
@@ -188,13 +191,13 @@ def test_a_hostile_query_is_text(query: str, home: str) -> None:
 def test_what_cannot_be_searched_is_a_problem_of_the_caller(
     given: dict[str, str], home: str
 ) -> None:
-    told = httpx.get(f"{home}/search", params={"q": "x", **given})
+    told = get(f"{home}/search", params={"q": "x", **given})
     assert 400 <= told.status_code < 500
     assert told.headers["content-type"] == "application/problem+json"
 
 
 def test_one_group_can_be_asked_for_alone(home: str) -> None:
-    told = httpx.get(f"{home}/search", params={"q": "torture", "group": "erga:OversightBody"})
+    told = get(f"{home}/search", params={"q": "torture", "group": "erga:OversightBody"})
     assert [group["iri"] for group in told.json()["groups"]] == [
         prefixes().iri("erga:OversightBody")
     ]
@@ -202,7 +205,7 @@ def test_one_group_can_be_asked_for_alone(home: str) -> None:
 
 
 def test_a_browser_is_told_how_to_search_and_gets_suggestions(home: str) -> None:
-    described = httpx.get(f"{home}/opensearch.xml")
+    described = get(f"{home}/opensearch.xml")
     assert described.headers["content-type"] == "application/opensearchdescription+xml"
     space = {"o": "http://a9.com/-/spec/opensearch/1.1/"}
     addresses = {
@@ -210,12 +213,28 @@ def test_a_browser_is_told_how_to_search_and_gets_suggestions(home: str) -> None
         for one in ElementTree.fromstring(described.text).findall("o:Url", space)
     }
     ask = addresses["application/x-suggestions+json"].replace("{searchTerms}", "Franc")
-    query, names, groups, places = httpx.get(ask).json()
+    query, names, groups, places = get(ask).json()
     assert (query, names[0], groups[0]) == ("Franc", "France", "State")
     assert places[0] == f"{home}/state/fra"
     assert len(names) == len(groups) == len(places) <= 8
-    page = httpx.get(addresses["text/html"].replace("{searchTerms}", "France"))
+    page = get(addresses["text/html"].replace("{searchTerms}", "France"))
     assert page.status_code == 200
+
+
+def test_search_engines_are_told_of_every_page(home: str) -> None:
+    [told] = [
+        line.partition(": ")[2]
+        for line in get(f"{home}/robots.txt").text.splitlines()
+        if line.startswith("Sitemap: ")
+    ]
+    space = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+    found = ElementTree.fromstring(get(told).text).findall("s:url/s:loc", space)
+    pages = [str(one.text) for one in found]
+    assert len(pages) == len(set(pages)) < 50_000
+    for page in ("/", "/questions", "/questions/who-could-inspect-on-a-day", "/state/rus"):
+        assert home + page in pages
+    for page in pages[:: len(pages) // 12]:
+        assert httpx.head(page, timeout=60).status_code == 200, page
 
 
 def test_another_generation_has_an_index_of_its_own(tmp_path: Path) -> None:

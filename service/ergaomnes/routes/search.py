@@ -18,6 +18,7 @@ from ergaomnes.thing import path_of
 PATH = "/search"
 SUGGEST = "/suggest"
 OPENSEARCH = "/opensearch.xml"
+SITEMAP = "/sitemap.xml"
 OFFERED = (media.PLAIN_JSON, media.HTML)
 _FEW = 8
 # https://github.com/dewitt/opensearch/blob/master/mediawiki/Specifications/OpenSearch/Extensions/Suggestions/1.1/Draft%201.wiki
@@ -78,6 +79,20 @@ class Doors:
         ]
         headers = {"Vary": "Accept-Language", "Content-Language": lang}
         return JSONResponse(told, headers=headers, media_type=_SUGGESTIONS)
+
+    async def mapped(self, request: Request) -> Response:
+        """List the address of every page on something that can be found by its name."""
+        index = await self.search.index()
+        base = address(request.scope)
+        paths = ["/", "/questions", *sorted({self._path(one.thing) for one in index.names})]
+        lines = (f"<url><loc>{escape(base + path)}</loc></url>\n" for path in paths)
+        # https://www.sitemaps.org/protocol.html
+        body = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+            f"{''.join(lines)}</urlset>\n"
+        )
+        return Response(body, media_type="application/xml")
 
     async def _index(self, query: str) -> Index:
         if len(query) > LONGEST:
@@ -150,6 +165,11 @@ def router(search: Search, templates: Templates) -> APIRouter:
         lang: Annotated[str | None, language] = None,
     ) -> Response:
         return await doors.suggested(request, q, lang or "")
+
+    @made.head(SITEMAP, include_in_schema=False)
+    @made.get(SITEMAP, include_in_schema=False)
+    async def mapped(request: Request) -> Response:
+        return await doors.mapped(request)
 
     @made.head(OPENSEARCH, include_in_schema=False)
     @made.get(OPENSEARCH, include_in_schema=False)
