@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from apart import family, free_port
 from ergaomnes.build import Built
 from ergaomnes.journal import NONE, TEXT, Journal, Line, written
-from ergaomnes.operations import Routes, Shares, _Refused
+from ergaomnes.operations import EMBEDDED, POLICY, SCRIPTED, Routes, Shares, _Refused, _unsaid
 from ergaomnes.settings import Settings
 
 FACTS = "<http://e.org/s> <http://e.org/p> <http://e.org/o> <http://e.org/g> .\n"
@@ -121,6 +121,22 @@ def client(running: Service) -> Iterator[httpx.Client]:
     """Give a client on the same machine, which has no limits."""
     with running.client() as made:
         yield made
+
+
+@pytest.mark.parametrize(
+    ("own", "framing"), [(None, ["DENY"]), (SCRIPTED, ["DENY"]), (EMBEDDED, [])]
+)
+def test_an_answer_with_a_policy_of_its_own_is_given_no_other(
+    own: str | None, framing: list[str], client: httpx.Client
+) -> None:
+    fields = [(b"content-security-policy", POLICY.encode()), (b"x-frame-options", b"DENY")]
+    said = [] if own is None else [(b"content-security-policy", own.encode())]
+    whole = [*said, *_unsaid(said, fields)]
+    assert [value for name, value in whole if name == b"content-security-policy"] == [
+        (own or POLICY).encode()
+    ]
+    assert [value.decode() for name, value in whole if name == b"x-frame-options"] == framing
+    assert client.get("/health").headers["content-security-policy"] == POLICY
 
 
 @pytest.mark.parametrize(

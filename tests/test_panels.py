@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ergaomnes import drawing
 from ergaomnes.catalogue import Catalogue, bound
 from ergaomnes.engine import Literal
+from ergaomnes.illustrating import when_bound
 from ergaomnes.panels import Plan, Plans, plans
 from ergaomnes.shipped import shipped
 from ergaomnes.store import EmbeddedEngine
@@ -72,3 +74,25 @@ def test_what_a_question_answers_in_words_of_its_own_is_translated(
     said = {str(one) for one in answers if isinstance(one, Literal)}
     assert len(said) > 1
     assert said <= set(made.values)
+
+
+@pytest.mark.parametrize("state", ["per", "gbr", "mne"])
+def test_each_bar_of_a_timeline_is_a_row_of_the_panel_or_the_doubt_about_its_end(
+    state: str, catalogue: Catalogue, graph: EmbeddedEngine, table: Prefixes
+) -> None:
+    asked = bound(catalogue["state-timeline"], {"state": state}, table, DAY)
+    found = graph.select(asked.text)
+    days = [(row["since"] or row["since_not_after"], row) for row in found]
+    assert len(found) > 2
+    assert all(begun is not None for begun, _ in days)
+    doubts = sum(row["ended"] is None and row["ended_not_before"] is not None for _, row in days)
+    picture = drawing.Picture("timeline", "Since when", "A bar for each", "The sources")
+    legend = {one: one for one in drawing.STANDINGS}
+    drawn = when_bound(found, picture, legend, DAY, lambda one: one.value)
+    assert drawn.count('class="datum"') == len(found) + doubts
+
+
+def test_who_was_never_bound_has_no_timeline(graph: EmbeddedEngine, catalogue: Catalogue) -> None:
+    asked = bound(catalogue["state-timeline"], {"state": "nowhere"}, prefixes(), DAY)
+    picture = drawing.Picture("timeline", "Since when", "A bar for each", "The sources")
+    assert when_bound(graph.select(asked.text), picture, {}, DAY, str) == ""

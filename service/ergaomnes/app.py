@@ -148,6 +148,7 @@ def create_app(
     index = Search(readers, catalogue)
     for router in (
         health.router(readers, tally, condition),
+        assets.router(vendored()),
         graphs.router(
             known,
             prefixes()["graph"],
@@ -162,7 +163,6 @@ def create_app(
         search.router(index, templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
-        assets.router(vendored()),
         home.router(panels, templates, _routes()),
         states.router(states.Doors(doors.things, panels, templates, doors)),
         things.router(doors),

@@ -26,10 +26,16 @@ UNLIMITED = ("/health", "/ready", "/metrics")
 """The addresses at which those ask who look after the service."""
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+"""What a page may load, unless it says otherwise itself."""
+SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
+"""For a page with scripts of ours: it names this in its own Content-Security-Policy."""
+EMBEDDED = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
+"""For a view that others may show within their pages."""
 
+_CSP = b"content-security-policy"
 _ALLOWED = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _MINUTE = 60
 _MOST_CLIENTS = 4096  # beyond them clients share places, so that many addresses take no memory
@@ -162,7 +168,7 @@ class Operations:
         self._fields: Fields = [
             (b"access-control-allow-origin", b"*"),
             (b"access-control-expose-headers", ", ".join(shown).encode()),
-            (b"content-security-policy", POLICY.encode()),
+            (_CSP, POLICY.encode()),
             (b"cross-origin-resource-policy", b"cross-origin"),
             (b"referrer-policy", b"same-origin"),
             (b"x-content-type-options", b"nosniff"),
@@ -186,7 +192,8 @@ class Operations:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *fields]}
+                headers = message["headers"]
+                message = {**message, "headers": [*headers, *_unsaid(headers, fields)]}
             else:
                 size += len(message.get("body", b""))
             await send(message)
@@ -232,6 +239,15 @@ class Operations:
                         is_form,
                     )
                 )
+
+
+def _unsaid(said: Fields, fields: Fields) -> Fields:
+    """Leave out the policy where an answer has one of its own, which may allow to be framed."""
+    own = next((value for name, value in said if name.lower() == _CSP), None)
+    if own is None:
+        return fields
+    left_out = {_CSP} if b"frame-ancestors 'none'" in own else {_CSP, b"x-frame-options"}
+    return [field for field in fields if field[0] not in left_out]
 
 
 class _Ear:

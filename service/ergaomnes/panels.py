@@ -6,6 +6,7 @@ Which questions a page has, and the words for what they answer, stand in
 
 import asyncio
 import datetime
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +26,9 @@ ON = "day"
 _LABEL, _LAST_KNOWN, _STANDING = "_label", "last_known", "standing"
 _CHIPS = (_STANDING, "could", "answer")
 _SOURCES = ("source", "text_source")
+_HEADER = re.compile(r"^#\+.*\n", re.MULTILINE)
 _THINGS = {"label": "act"}
-_MOST_ROWS = 200
+_MOST_ROWS = 50  # a page is to stay small; all rows are one link away
 
 Words = Mapping[str, str]
 
@@ -74,7 +76,7 @@ class Panel:
     title: str
     question: str
     text: str
-    """The query as it was asked."""
+    """The query as it was asked, without the header that its page shows."""
     typed: Mapping[str, str]
     """Its parameters as they are typed in an address."""
     headings: tuple[str, ...]
@@ -191,7 +193,7 @@ class _Painter:
             name=plan.name,
             title=self._word(plan.title),
             question=asked.question.name,
-            text=asked.text,
+            text=_HEADER.sub("", asked.text),
             typed=typed,
             headings=tuple(self._word(self.plans.columns[_bare(one)]) for one in shown),
             rows=cells,

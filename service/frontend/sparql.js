@@ -2,7 +2,7 @@
 // as without scripts; the editor only writes into the field. It lives in a shadow root, where its
 // styles are constructed sheets, so that no page has to allow inline styles.
 
-import { snippetCompletion } from "@codemirror/autocomplete";
+import { autocompletion, snippetCompletion } from "@codemirror/autocomplete";
 import { Compartment, EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap } from "@codemirror/view";
 import { basicSetup } from "codemirror";
@@ -28,8 +28,8 @@ function look(isDark) {
   return [
     EditorView.theme(
       {
-        "&": { color: colours.ink, backgroundColor: "transparent", fontSize: ".9rem", height: "100%" },
-        "&.cm-focused": { outline: `3px solid ${colours.key}`, outlineOffset: "2px" },
+        "&": { color: colours.ink, backgroundColor: "transparent", fontSize: ".9rem", height: "100%", border: `1px solid ${colours.soft}` },
+        "&.cm-focused": { outline: `3px solid ${colours.key}`, outlineOffset: "0" },
         ".cm-content": { fontFamily: 'ui-monospace, "DejaVu Sans Mono", monospace', caretColor: colours.ink },
         ".cm-gutters": { backgroundColor: "transparent", color: colours.soft, border: "none" },
         ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "transparent" },
@@ -116,6 +116,7 @@ function edit(field) {
       extensions: [
         Prec.high(keymap.of([{ key: "Mod-Enter", run: send }])),
         basicSetup,
+        autocompletion({ icons: false }),
         sparql(),
         SparqlLanguage.data.of({ autocomplete: completion(vocabulary(field.dataset.vocabulary || "/vocab.json")) }),
         scheme.of(look(dark.matches)),

@@ -19,7 +19,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from ergaomnes import backup, journal
+from ergaomnes import assets, backup, journal
 from ergaomnes.errors import EXIT_OURS, ErgaOmnesError
 from ergaomnes.generations import begin, first
 from ergaomnes.settings import Settings
@@ -160,3 +160,5 @@ def _configuration(settings: Settings, app: Any) -> uvicorn.Config:  # noqa: ANN
 
 def _announce(settings: Settings) -> None:
     typer.echo(f"Serving on http://{settings.host}:{settings.port}/ (Ctrl-C ends it)", err=True)
+    if not assets.present():
+        typer.echo("Installed without npm: no editor, no map, no pictures as PNG.", err=True)

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from xml.sax.saxutils import escape, quoteattr
 
 from ergaomnes.drawing.palette import INKS, LOOKS, STANDINGS, slug
@@ -63,6 +64,8 @@ class Mark:
 
 def clean(text: str) -> str:
     """Give a text as XML may hold it, on one line, and of a length that is bounded."""
+    if text.isprintable() and len(text) <= LONGEST:  # as nearly all are
+        return " ".join(text.split())
     kept = "".join(
         " " if sign.isspace() else "\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign
         for sign in text[: LONGEST * 4]
@@ -81,6 +84,7 @@ def width_of(text: str, size: float) -> float:
     return size * sum(map(_advance, text))
 
 
+@lru_cache(maxsize=4096)
 def _advance(sign: str) -> float:
     if sign in _NARROW:
         return 0.41

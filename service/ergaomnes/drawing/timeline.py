@@ -197,6 +197,7 @@ def _on(scale: Scale, on: Mark, top: float, bottom: float) -> str:
     return element(
         "g",
         {"class": "on"},
+        element("path", drawn("paper", 4) | {"d": f"M{x:.1f} {top + 22:.1f}V{bottom:.1f}"}),
         element("path", drawn("accent", 1.5) | {"d": f"M{x:.1f} {top - 3:.1f}V{bottom:.1f}",
                                                 "stroke-dasharray": "5 3"}),
         text(label, place, top - 8, 11.5, "accent", anchor="middle", weight="600"),
@@ -302,14 +303,18 @@ def steps(
     placed: list[tuple[Step, float]] = []
     y = begin + 4
     gaps = [(later.day - earlier.day).days for earlier, later in pairwise(told)]
+    here: float | None = None  # where the day that is pointed out stands, with room of its own
     for step, gap in zip(told, [0, *gaps], strict=True):
+        if on is not None and here is None and step.day > on.day:
+            here = y = max(*floors, y) + 16
         y = max(y + 14 + min(gap, _LONG) ** 0.5 * 0.55, floors[step.lane] + 10) if placed else y + 8
         placed.append((step, y))
         lines = len(wrapped(step.text, 13, room, 5))
         floors[step.lane] = y + 16 + 17 * lines
     bottom = max([*floors, y + 10])
     if on is not None:
-        y_on = next((y - 9 for step, y in placed if step.day > on.day), bottom + 10)
+        here = here or bottom + 12
+        bottom = max(bottom, here + 4)
         label = fitted(on.label, 12, 300)
         half = width_of(label, 12) / 2 + 8
         parts.append(
@@ -317,10 +322,10 @@ def steps(
                 "g",
                 {"class": "on"},
                 element("path", drawn("accent", 1.5) | {
-                    "d": f"M{MARGIN} {y_on:.1f}H{WIDTH - MARGIN}", "stroke-dasharray": "5 3"}),
+                    "d": f"M{MARGIN} {here:.1f}H{WIDTH - MARGIN}", "stroke-dasharray": "5 3"}),
                 element("rect", filled("paper") | {
-                    "x": axis - half, "y": y_on - 9, "width": half * 2, "height": 18}),
-                text(label, axis, y_on + 4, 12, "accent", anchor="middle", weight="600"),
+                    "x": axis - half, "y": here - 9, "width": half * 2, "height": 18}),
+                text(label, axis, here + 4, 12, "accent", anchor="middle", weight="600"),
             )
         )  # fmt: skip
     line = element("path", drawn("soft", 1.5) | {"d": f"M{axis} {begin:.1f}V{bottom:.1f}"})
