@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import html
 import http
 import json
 import signal
@@ -47,13 +46,16 @@ from ergaomnes.routes import (
     graphs,
     health,
     history,
+    home,
     questions,
+    search,
     sparql,
     states,
     things,
     updates,
     validation,
 )
+from ergaomnes.search import Search
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
@@ -142,6 +144,8 @@ def create_app(
     made.add_exception_handler(RequestValidationError, _paged(templates, _unprocessable))
     made.add_exception_handler(Exception, _paged(templates, _fault))
     doors = things.Doors(Things(readers, catalogue), templates)
+    panels = Panels(readers, catalogue)
+    index = Search(readers, catalogue)
     for router in (
         health.router(readers, tally, condition),
         assets.router(vendored()),
@@ -155,14 +159,15 @@ def create_app(
         updates.router(desk),
         contributions.router(desk, judges, validation.sent, lambda: readers.generation),
         descriptions.router(endpoint),
-        questions.router(known, catalogue, _runner(readers)),
+        questions.router(known, catalogue, _runner(readers), templates, index),
+        search.router(index, templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
-        states.router(states.Doors(doors.things, Panels(readers, catalogue), templates, doors)),
+        home.router(panels, templates, _routes()),
+        states.router(states.Doors(doors.things, panels, templates, doors)),
         things.router(doors),
     ):
         made.include_router(router)
-    _add_landing(made)
     _describe(made, catalogue)
     if is_past:
         made.around = lambda app: app
@@ -295,8 +300,8 @@ def _runner(readers: Readers) -> Callable[[Callable[[], Any]], Any]:
     return functools.partial(anyio.to_thread.run_sync, limiter=limiter)
 
 
-def _add_landing(made: FastAPI) -> None:
-    routes = {
+def _routes() -> Mapping[str, str]:
+    return {
         "/sparql": "SPARQL 1.1 queries: GET with ?query=, POST as a form or as a query",
         "/graph/{name}": "a named graph whole, as RDF; /store?graph=IRI and /store?default too",
         "/queries": "the questions as executable SPARQL",
@@ -304,6 +309,7 @@ def _add_landing(made: FastAPI) -> None:
         "/dump.nq": "every fact as N-Quads",
         "/questions": "the questions that can be asked, with their parameters",
         "/questions/{name}": "ask one: /questions/CQ-03?state=rus&day=2025-10-01",
+        "/search": "find things by name, title, number or code: ?q=CETS 126; /suggest?q= too",
         "/update": "POST a SPARQL update; /changes lists what was changed: for curators",
         "/validate": "POST facts and hear what the shapes say of them",
         "/contributions": "POST facts for review; GET what was handed in, and what became of it",
@@ -315,34 +321,6 @@ def _add_landing(made: FastAPI) -> None:
         "/metrics": "counts and gauges for Prometheus",
         "/openapi.json": "this service described for programs",
     }
-
-    @made.head("/", include_in_schema=False)
-    @made.get("/", summary="What is here")
-    async def landing(request: Request) -> Response:
-        accept, name = request.headers.get("accept"), request.query_params.get("format")
-        written_as, _ = media.wanted(accept, name, (media.PLAIN_JSON, media.HTML))
-        headers = {"Vary": "Accept"}
-        if written_as is media.HTML:
-            return HTMLResponse(_page(routes), headers=headers)
-        return JSONResponse(
-            {"name": "Erga Omnes", "version": __version__, "routes": routes}, headers=headers
-        )
-
-
-def _page(routes: Mapping[str, str]) -> str:
-    items = "".join(
-        f"<dt><code>{html.escape(route)}</code></dt><dd>{html.escape(about)}</dd>"
-        if "{" in route or route in ("/validate", "/update", "/diff")
-        else f'<dt><a href="{html.escape(route)}"><code>{html.escape(route)}</code></a></dt>'
-        f"<dd>{html.escape(about)}</dd>"
-        for route, about in routes.items()
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><title>Erga Omnes</title>'
-        "<h1>Erga Omnes</h1><p>The knowledge graph of human-rights instruments.</p>"
-        f"<dl>{items}</dl></html>"
-    )
 
 
 def _paged(templates: Templates, told: Teller) -> Teller:

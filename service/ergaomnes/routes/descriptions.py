@@ -47,8 +47,9 @@ def router(endpoint: Endpoint) -> APIRouter:
 
     @made.head("/robots.txt", include_in_schema=False)
     @made.get("/robots.txt", include_in_schema=False)
-    async def robots() -> Response:
-        return PlainTextResponse(_ROBOTS, headers=_KEEP)
+    async def robots(request: Request) -> Response:
+        sitemap = f"Sitemap: {address(request.scope)}/sitemap.xml\n"
+        return PlainTextResponse(_ROBOTS + sitemap, headers=_KEEP)
 
     @made.head("/llms.txt", include_in_schema=False)
     @made.get("/llms.txt", include_in_schema=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from ergaomnes import answers, citing, media, problems, results
 from ergaomnes.catalogue import (
@@ -25,6 +25,9 @@ from ergaomnes.endpoint import address
 from ergaomnes.engine import Answer, Literal, Table, Term, Triples
 from ergaomnes.errors import BadParameter, BadRequest, GenerationGone, UnknownParameter, near
 from ergaomnes.known import Known
+from ergaomnes.search import Search
+from ergaomnes.shown import fields, shown
+from ergaomnes.templates import LANGUAGES, Templates
 from ergaomnes.terms import Prefixes
 
 Runner = Callable[[Callable[[], Any]], Any]
@@ -86,7 +89,16 @@ class Page:
 class Doors:
     """Ask questions on behalf of requests, over one pool of readers."""
 
-    def __init__(self, known: Known, catalogue: Catalogue, in_thread: Runner) -> None:
+    def __init__(
+        self,
+        known: Known,
+        catalogue: Catalogue,
+        in_thread: Runner,
+        templates: Templates,
+        search: Search,
+    ) -> None:
+        self.templates = templates
+        self.search = search
         self.known = known
         self.readers = known.readers
         self.catalogue = catalogue
@@ -97,7 +109,9 @@ class Doors:
         """List the questions, all or those of a tag or an audience."""
         given = _given(request)
         accept, name = request.headers.get("accept"), given.pop("format", None)
-        written_as, media_type = media.wanted(accept, name, LISTED)
+        written_as, media_type = media.wanted(accept, name, (*LISTED, media.HTML))
+        if written_as is media.HTML:
+            return self._list_shown(request, given)
         found = [one for one in self.catalogue if _matches(one, given)]
         headers = {"Vary": "Accept"}
         if written_as is media.TURTLE:
@@ -110,7 +124,9 @@ class Doors:
         """Answer a question: all rows, or a page of them with links to the others."""
         given, manner = self._told(request)
         accept = request.headers.get("accept")
-        written_as, media_type = media.wanted(accept, manner.get("format"), FORMATS)
+        written_as, media_type = media.wanted(accept, manner.get("format"), (*FORMATS, media.HTML))
+        if written_as is media.HTML:
+            return await self._shown(request, name, given, manner)
         page = _page(manner)
         answered, generation = await self._answered(name, given, page.generation)
         if "columns" in manner:
@@ -149,6 +165,74 @@ class Doors:
             "Link": ", ".join(f'<{where}>; rel="{rel}"' for rel, where in links.items()),
         }
         return Response(body, media_type=media_type, headers=headers)
+
+    def _list_shown(self, request: Request, given: dict[str, str]) -> Response:
+        """Show the questions as a page, by who asks them."""
+        lang = _lang(request, given.pop("lang", ""))
+        found = [one for one in self.catalogue if _matches(one, given)]
+        every = tuple(self.catalogue)
+        values = {
+            "groups": [
+                (who, [one for one in found if who in one.audience])
+                for who in dict.fromkeys(who for one in found for who in one.audience)
+            ],
+            "others": [one for one in found if not one.audience],
+            "tags": sorted({tag for one in every for tag in one.tags}),
+            "chosen": given.get("tag", ""),
+        }
+        return self._paged(request, lang, "questions.html", values)
+
+    async def _shown(
+        self, request: Request, name: str, given: dict[str, str], manner: Mapping[str, str]
+    ) -> Response:
+        """Show a question, a form to ask it, and its answer as a page."""
+        question = self.catalogue[name]
+        tag = given.get("lang", "") if "lang" in question.parameters else given.pop("lang", "")
+        lang = _lang(request, tag)
+        # A browser sends a field that is left empty too.
+        filled = {one: value for one, value in given.items() if value.strip()}
+        answered, generation = await self._answered(name, filled, manner.get("generation", ""))
+        index = await self.search.index()
+        root = request.scope.get("root_path", "").rstrip("/")
+
+        def painted() -> Mapping[str, object]:
+            return {
+                "answer": shown(answered, self.prefixes, root),
+                "fields": fields(answered, self.prefixes, index, lang),
+            }
+
+        values = {
+            **await self.in_thread(painted),
+            "question": question,
+            "last_known": answered.last_known,
+            "generation": generation,
+            "permanent": address(request.scope)
+            + self._location(answered, {"generation": generation}),
+            "cite": root + self._location(answered, {"generation": generation}, "/citation"),
+            "formats": [
+                (one.name, root + self._location(answered, {"format": one.name}))
+                for one in (media.CSV, media.TSV, media.PLAIN_JSON, media.TURTLE, media.MARKDOWN)
+            ],
+            "query": answered.bound.text,
+        }
+        return self._paged(request, lang, "question.html", values)
+
+    def _paged(
+        self, request: Request, lang: str, template: str, values: Mapping[str, object]
+    ) -> Response:
+        root = request.scope.get("root_path", "").rstrip("/")
+        pairs = dict(request.query_params)
+        pairs.pop("format", None)
+        languages = [
+            (
+                one,
+                f"{root}{request.url.path.removeprefix(root)}?" + _encoded({**pairs, "lang": one}),
+            )
+            for one in LANGUAGES
+        ]
+        text = self.templates.page(template, lang, root, {**values, "languages": languages})
+        headers = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
+        return HTMLResponse(text, headers=headers)
 
     async def cited(self, request: Request, name: str) -> Response:
         """Say how the whole answer to a question is cited."""
@@ -270,10 +354,12 @@ class Doors:
         return f"{PATH}/{answered.question.name}{within}" + (f"?{query}" if query else "")
 
 
-def router(known: Known, catalogue: Catalogue, in_thread: Runner) -> APIRouter:
+def router(
+    known: Known, catalogue: Catalogue, in_thread: Runner, templates: Templates, search: Search
+) -> APIRouter:
     """Make the routes over a catalogue and what is served."""
     made = APIRouter()
-    doors = Doors(known, catalogue, in_thread)
+    doors = Doors(known, catalogue, in_thread, templates, search)
 
     @made.head(PATH, include_in_schema=False)
     @made.get(PATH, summary="List the questions")
@@ -435,6 +521,14 @@ def _flag(manner: Mapping[str, str], name: str) -> bool:
     if written not in ("true", "false"):
         raise BadParameter(name, written[:100], "true or false is needed")
     return written == "true"
+
+
+def _lang(request: Request, asked: str) -> str:
+    return media.language(asked, request.headers.get("accept-language", ""), LANGUAGES)
+
+
+def _encoded(pairs: Mapping[str, str]) -> str:
+    return urllib.parse.urlencode(pairs, safe=":,")
 
 
 def _matches(question: Question, given: Mapping[str, str]) -> bool:

@@ -1,0 +1,118 @@
+"""The answer to a question as a page shows it: labels that lead to what they name, days, words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ergaomnes.answers import Answered
+from ergaomnes.catalogue import Parameter
+from ergaomnes.engine import Iri, Literal, Table, Term, Triples, Truth
+from ergaomnes.search import Index
+from ergaomnes.terms import Prefixes
+from ergaomnes.thing import path_of
+
+MOST_ROWS = 200
+_MOST_CHOICES = 400
+_LABEL = "_label"
+_TRIPLE = ("subject", "property", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value, and where it leads."""
+
+    text: str
+    href: str = ""
+    is_day: bool = False
+    is_abroad: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and what stands in it."""
+
+    name: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An answer in rows; nothing but `truth` where it is yes or no."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    total: int
+    truth: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A parameter as a form asks for it."""
+
+    name: str
+    about: str
+    kind: str
+    value: str
+    choices: tuple[tuple[str, str], ...] = ()
+    several: bool = False
+
+
+def shown(answered: Answered, prefixes: Prefixes, root: str) -> Shown:
+    """Show an answer; a thing is shown by its label where the answer has one."""
+    answer = answered.answer
+    if isinstance(answer, Truth):
+        return Shown((), (), 1, answer.value)
+    if isinstance(answer, Triples):
+        answer = Table(_TRIPLE, tuple(answer))
+    assert isinstance(answer, Table)  # noqa: S101 - there is no other answer
+    about = answered.question.columns
+    names = [
+        name
+        for name in answer.columns
+        if name + _LABEL not in answer.columns
+        and any(value is not None for value in answer.column(name))
+    ]
+    columns = tuple(
+        Column(name.removesuffix(_LABEL).replace("_", " "), about.get(name, "")) for name in names
+    )
+    rows = tuple(
+        tuple(_cell(row, name, prefixes, root) for name in names)
+        for row in list(answer)[:MOST_ROWS]
+    )
+    return Shown(columns, rows, len(answer.rows))
+
+
+def fields(answered: Answered, prefixes: Prefixes, index: Index, lang: str) -> tuple[Field, ...]:
+    """Give the form of a question, filled in as it was asked."""
+    return tuple(
+        _field(one, answered.bound.terms[one.name], prefixes, index, lang)
+        for one in answered.question.parameters.values()
+    )
+
+
+def _field(
+    one: Parameter, terms: tuple[Term, ...], prefixes: Prefixes, index: Index, lang: str
+) -> Field:
+    value = one.typed(terms, prefixes)
+    choices: tuple[tuple[str, str], ...] = ()
+    if one.kind == "iri" and one.of in prefixes.namespaces and not one.several:
+        namespace = prefixes[one.of]
+        found = index.choices(namespace, lang, _MOST_CHOICES)
+        choices = tuple((iri.removeprefix(namespace), name) for iri, name in found)
+        if value not in dict(choices):
+            choices = ()
+    return Field(one.name, one.about, one.kind, value, choices, one.several)
+
+
+def _cell(row: Mapping[str, Term | None], name: str, prefixes: Prefixes, root: str) -> Cell:
+    value = row[name]
+    if value is None:
+        return Cell("")
+    thing = row.get(name.removesuffix(_LABEL)) if name.endswith(_LABEL) else value
+    is_day = isinstance(value, Literal) and value.datatype == Literal.DATE
+    text = prefixes.short(value.value) if isinstance(value, Iri) else str(value)
+    if not isinstance(thing, Iri):
+        return Cell(text, is_day=is_day)
+    if thing.value.startswith(prefixes.base):
+        return Cell(text, root + path_of(prefixes.base, thing.value))
+    is_web = thing.value.startswith(("https://", "http://"))
+    return Cell(text, thing.value if is_web else "", is_abroad=is_web)
