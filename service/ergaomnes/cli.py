@@ -50,7 +50,7 @@ COMMANDS = {
     "build": Command(KEEP, "Build the store: load the facts, run the rules, write the dump."),
     "audit": Command(
         KEEP,
-        "Check what was kept of changes and contributions: records, parts, hashes, signatures.",
+        "Check what was kept of changes, contributions and generations: hashes and signatures.",
     ),
     "diff": Command(KEEP, "Compare two generations of the graph, record by record."),
     "export": Command(KEEP, "Write a release: every format, with checksums and a description."),

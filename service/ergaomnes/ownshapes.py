@@ -79,7 +79,7 @@ def judged(shapes: Sequence[Submission], sent: Sequence[Submission]) -> OwnJudge
         raise UnusableShapes(f"{type(error).__name__}: {error}") from None
     if not isinstance(report, rdflib.Graph):
         raise UnusableShapes(said)
-    found = report_of(report, rules, data)
+    found = report_of(report, rules, data, in_words=True)
     named = Report(tuple(_named(one, rules) for one in found.findings))
     located = tuple(Located(one, *place_of(one, sent)) for one in named.findings)
     return OwnJudgement(named, located, graph=report)

@@ -134,14 +134,27 @@ class Shapes:
             return report_of(rules.report(data, tell), rules.graph, data)
 
 
-def report_of(report: rdflib.Graph, shapes: rdflib.Graph, data: rdflib.Graph) -> Report:
-    """Read the W3C report on some data, with the messages of the shapes."""
-    found = {_finding(report, one, shapes, data) for one in report.objects(None, SH.result)}
+def report_of(
+    report: rdflib.Graph, shapes: rdflib.Graph, data: rdflib.Graph, *, in_words: bool = False
+) -> Report:
+    """Read the W3C report on some data, with the messages of the shapes.
+
+    With `in_words` a shape that has none speaks in those of the validator.
+    """
+    found = {
+        _finding(report, one, shapes, data, in_words=in_words)
+        for one in report.objects(None, SH.result)
+    }
     return Report(tuple(sorted(found, key=in_order)))
 
 
 def _finding(
-    report: rdflib.Graph, result: rdflib.term.Node, shapes: rdflib.Graph, data: rdflib.Graph
+    report: rdflib.Graph,
+    result: rdflib.term.Node,
+    shapes: rdflib.Graph,
+    data: rdflib.Graph,
+    *,
+    in_words: bool,
 ) -> Finding:
     shape = report.value(result, SH.sourceShape)
     focus = report.value(result, SH.focusNode)
@@ -168,7 +181,7 @@ def _finding(
         # One of another name is at least as grave: https://www.w3.org/TR/shacl/#severity
         severity=_SEVERITIES.get(str(severity), Severity.VIOLATION),
         messages=_Messages(_said(shapes, shape, SH.message))
-        or _Messages(_said(report, result, SH.resultMessage)),
+        or _Messages(_said(report, result, SH.resultMessage) if in_words else ()),
     )
 
 
