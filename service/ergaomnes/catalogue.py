@@ -140,23 +140,28 @@ class Catalogue:
                 numbers[digits[1]] = name
         return numbers
 
+    @cached_property
+    def _asked(self) -> Mapping[str, Path]:
+        """The files of questions that people ask."""
+        return {
+            name: file
+            for name, file in self.files.items()
+            if file.relative_to(self.folder).parts[0] in _QUESTIONS
+        }
+
     def __getitem__(self, asked: str) -> Question:
         """Give the question of a name, or of a number (`CQ-03`, `cq-3`, `3`)."""
         name = asked.strip().lower()
         if name not in self.files:
             number = _NUMBER.fullmatch(name)
             if number is None or number[1] not in self._numbers:
-                raise UnknownQuestion(asked, near(name, self.files))
+                raise UnknownQuestion(asked, near(name, self._asked))
             name = self._numbers[number[1]]
         return read(self.files[name], self.prefixes)
 
     def __iter__(self) -> Iterator[Question]:
         """Give the questions people ask, the numbered first; the parts of pages are not of them."""
-        asked = (
-            read(file, self.prefixes)
-            for file in self.files.values()
-            if file.relative_to(self.folder).parts[0] in _QUESTIONS
-        )
+        asked = (read(file, self.prefixes) for file in self._asked.values())
         return iter(sorted(asked, key=lambda question: (question.number or "~", question.name)))
 
     def faults(self) -> dict[Path, tuple[str, ...]]:

@@ -16,6 +16,7 @@ import yaml
 from ergaomnes import media, results
 from ergaomnes.catalogue import Bound, Catalogue, Question, as_typed, bound, bound_text
 from ergaomnes.engine import Iri, Literal, Table, Term
+from ergaomnes.errors import Busy
 from ergaomnes.guard import Guarded
 from ergaomnes.thing import path_of
 from ergaomnes.worker import Readers
@@ -28,6 +29,7 @@ _CHIPS = (_STANDING, "could", "answer")
 _SOURCES = ("source", "text_source")
 _HEADER = re.compile(r"^#\+.*\n", re.MULTILINE)
 _THINGS = {"label": "act"}
+_TRIES = 3
 _MOST_ROWS = 50  # a page is to stay small; all rows are one link away
 
 Words = Mapping[str, str]
@@ -115,7 +117,7 @@ class Panels:
         """Ask all panels of a page with these parameters, as far as each takes them."""
         chosen = self.plans.pages[page]
         asked = [self._bound(one.question, given) for one in chosen]
-        tables = await asyncio.gather(*(self._table(one.text) for one in asked))
+        tables = await self._tables([one.text for one in asked])
         names = await self._names(tables, lang)
         painted = _Painter(self.plans, names, lang, root, self.prefixes.base)
         return tuple(
@@ -135,7 +137,7 @@ class Panels:
 
     async def days(self, question: str, given: Mapping[str, str]) -> list[datetime.date]:
         """Ask for days, and give those that are any."""
-        table = await self._table(self._bound(question, given).text)
+        [table] = await self._tables([self._bound(question, given).text])
         found = []
         for [day] in table.rows:
             try:
@@ -151,11 +153,18 @@ class Panels:
         fit = {one: value for one, value in given.items() if one in question.parameters}
         return bound(question, fit, self.prefixes, datetime.datetime.now(datetime.UTC).date())
 
-    async def _table(self, text: str) -> Table:
-        reply = await self.readers.replied(Guarded(text, "SELECT"), media.SPARQL_JSON)
-        table = results.table_or_truth(reply.body)
-        assert isinstance(table, Table)  # noqa: S101 - it is a SELECT
-        return table
+    async def _tables(self, texts: Sequence[str]) -> list[Table]:
+        """Ask several at once, and again where the graph has changed between two of them."""
+        for _ in range(_TRIES):
+            replies = await asyncio.gather(
+                *(self.readers.replied(Guarded(one, "SELECT"), media.SPARQL_JSON) for one in texts)
+            )
+            if len({reply.generation for reply in replies}) <= 1:
+                break
+        else:
+            raise Busy(retry_after=1)
+        tables = [results.table_or_truth(reply.body) for reply in replies]
+        return [table for table in tables if isinstance(table, Table)]  # each is a SELECT
 
     async def _names(self, tables: Iterable[Table], lang: str) -> Mapping[str, str]:
         """Give what the things in these tables are called in a language other than English."""
@@ -170,7 +179,8 @@ class Panels:
             return {}
         question = self.catalogue["names"]
         ordered = sorted((one for one in things if one is not None), key=str)
-        found = await self._table(bound_text(question, {"thing": ordered, "lang": Literal(lang)}))
+        asked = bound_text(question, {"thing": ordered, "lang": Literal(lang)})
+        [found] = await self._tables([asked])
         return {str(row["thing"]): str(row["name"]) for row in found}
 
 
