@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ergaomnes.build import Built, current, forget, publish
-from ergaomnes.chain import REDACTED, Record, now
+from ergaomnes.chain import REDACTED, Chain, Record, now
 from ergaomnes.contributions import ACCEPTED, SUBMITTED, Contributions, Dossier, Said, Sent
 from ergaomnes.errors import (
     BuildFailed,
@@ -105,6 +105,7 @@ class Curation:
         self.files = files or shipped()
         self.contributions = Contributions(settings)
         self._history = History(settings)
+        self._ledger = chain_of(settings)  # for who has the turn: it reads on from where it stood
         self._completed: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = threading.Lock()
@@ -210,11 +211,13 @@ class Curation:
 
         What somebody who died had begun to take away, or to write, is taken away first.
         """
-        for chain in (self.contributions.chain, chain_of(self.settings)):
+        # Chains of its own: this thread holds neither the turn nor what guards the others.
+        ledger = chain_of(self.settings)
+        for chain in (Chain(self.contributions.chain.folder), ledger):
             if chain.records():
                 with chain.held():
                     chain.purge()
-        if redactions(self.settings):
+        if redactions(ledger):
             with self.turn():
                 self._at_hand()
         with self._guard:
@@ -312,7 +315,7 @@ class Curation:
         from it is done by the next who changes anything, or by the next service.
         """
         is_new = False
-        for tombstone in redactions(self.settings):
+        for tombstone in redactions(self._ledger):
             self._redact_contributions(tombstone)
             is_new |= self._history.forget(
                 min(changes_taken(tombstone)),
@@ -332,7 +335,7 @@ class Curation:
             if self.contributions.state(one) != REDACTED
         ]
         if left:
-            by, reason = said_of(self.settings, tombstone)
+            by, reason = said_of(self._ledger, tombstone)
             for one in left:
                 self.contributions.redact(one, by, reason)
 

@@ -186,9 +186,9 @@ def redact_changes(settings: Settings, numbers: Sequence[int], by: str, reason: 
         return redact(chain, settings, chosen, by, reason)
 
 
-def redactions(settings: Settings) -> list[Record]:
+def redactions(chain: Chain) -> list[Record]:
     """Give the tombstones of changes, in their order."""
-    return [record for record in chain_of(settings).records() if record.kind == REDACTED]
+    return [record for record in chain.records() if record.kind == REDACTED]
 
 
 def changes_taken(tombstone: Record) -> set[int]:
@@ -196,9 +196,9 @@ def changes_taken(tombstone: Record) -> set[int]:
     return {part_of(name)[0] for name in tombstone.about["parts"]}
 
 
-def said_of(settings: Settings, tombstone: Record) -> tuple[str, str]:
+def said_of(chain: Chain, tombstone: Record) -> tuple[str, str]:
     """Give by whom something was taken away, and why."""
-    said = json.loads(chain_of(settings).part(tombstone, _SAID))
+    said = json.loads(chain.part(tombstone, _SAID))
     return said["by"], said["text"]
 
 
