@@ -61,7 +61,7 @@ class Known:
         if question not in self._kept:
             asked = self.readers.guarded(self.catalogue[question].text)
             reply = await self.readers.replied(asked, media.SPARQL_JSON, whole=True)
-            found = _table(reply.body)
+            found = results.table(reply.body)
             if reply.generation == self._generation:
                 self._kept[question] = found
             return found
@@ -76,16 +76,10 @@ class Known:
         except (OSError, ValueError):
             answers = {}
         return {
-            name: _table(answer["results"])
+            name: results.table(answer["results"])
             for name, answer in answers.items()
             if name in self.catalogue.files and answer["query"] == self.catalogue[name].text
         }
-
-
-def _table(body: bytes | str) -> Table:
-    found = results.table_or_truth(body)
-    assert isinstance(found, Table)  # noqa: S101 - the catalogue holds no other form
-    return found
 
 
 def _sizes(table: Table) -> dict[str, int]:

@@ -163,8 +163,7 @@ class Panels:
                 break
         else:
             raise Busy(retry_after=1)
-        tables = [results.table_or_truth(reply.body) for reply in replies]
-        return [table for table in tables if isinstance(table, Table)]  # each is a SELECT
+        return [results.table(reply.body) for reply in replies]
 
     async def _names(self, tables: Iterable[Table], lang: str) -> Mapping[str, str]:
         """Give what the things in these tables are called in a language other than English."""

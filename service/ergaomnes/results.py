@@ -21,6 +21,13 @@ _DECLARING = {
 }
 
 
+def table(body: bytes | str) -> Table:
+    """Read the answer to a SELECT."""
+    found = table_or_truth(body)
+    assert isinstance(found, Table)  # noqa: S101 - a SELECT answers with nothing else
+    return found
+
+
 def table_or_truth(body: bytes | str) -> Table | Truth:
     """Read SPARQL 1.1 Query Results JSON; ValueError says what is wrong with it."""
     try:

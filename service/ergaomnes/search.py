@@ -21,7 +21,7 @@ from rapidfuzz.distance import OSA
 
 from ergaomnes import media, results
 from ergaomnes.catalogue import Catalogue
-from ergaomnes.engine import Literal, Table, Term
+from ergaomnes.engine import Literal, Term
 from ergaomnes.guard import Guarded
 from ergaomnes.worker import Readers
 
@@ -317,14 +317,16 @@ class Search:
     def _made(self, groups: bytes, names: bytes, generation: str) -> Index:
         weights: dict[str, float] = {}
         group_names: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        for row in _table(groups):
+        for row in results.table(groups):
             group, name = str(row["group"]), row["name"]
             weights[group] = int(str(row["weight"])) / 100
             if isinstance(name, Literal):
                 group_names[group].setdefault(name.language, name.value)
         questions = self.catalogue.prefixes["query"]
         weights[questions] = _QUESTION_WEIGHT
-        made = dict.fromkeys((*(_name(row) for row in _table(names)), *self._questions(questions)))
+        made = dict.fromkeys(
+            (*(_name(row) for row in results.table(names)), *self._questions(questions))
+        )
         return Index(tuple(made), weights, group_names, generation).prepared()
 
     def _questions(self, group: str) -> Iterable[Name]:
@@ -346,12 +348,6 @@ def _name(row: Mapping[str, Term | None]) -> Name:
         name.language if isinstance(name, Literal) else "",
         str(row["is_label"]) == "true",
     )
-
-
-def _table(body: bytes) -> Table:
-    found = results.table_or_truth(body)
-    assert isinstance(found, Table)  # noqa: S101 - it is a SELECT
-    return found
 
 
 def _in(names: Mapping[str, str], lang: str) -> tuple[str, str]:

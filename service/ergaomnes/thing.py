@@ -219,9 +219,7 @@ class Things:
         if offset:
             text = _OFFSET.sub(rf"\1 {offset}", text)
         reply = await self.readers.replied(Guarded(text, "SELECT"), media.SPARQL_JSON)
-        table = results.table_or_truth(reply.body)
-        assert isinstance(table, Table)  # noqa: S101 - it is a SELECT
-        return table, reply.generation
+        return results.table(reply.body), reply.generation
 
     async def _both_ways(self, iri: str, lang: str, start: int) -> tuple[tuple[Fact, ...], str]:
         """Give the facts from a place on: those about the thing, then those that refer to it."""
@@ -323,8 +321,7 @@ class Things:
         properties, _ = await self._table("term-properties", {}, "en")
         licence, _ = await self._table("dataset-licence", {}, "en")
         declared = await self.readers.replied(Guarded(jsonld.DECLARED, "SELECT"), media.SPARQL_JSON)
-        declarations = results.table_or_truth(declared.body)
-        assert isinstance(declarations, Table)  # noqa: S101 - it is a SELECT
+        declarations = results.table(declared.body)
         things = {str(row["class"]): int(str(row["things"])) for row in classes}
         facts: dict[str, int] = defaultdict(int)
         seen: dict[str, set[str]] = defaultdict(set)
