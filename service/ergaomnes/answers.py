@@ -197,7 +197,7 @@ def table(answered: Answered, prefixes: Prefixes, width: int | None = None) -> s
     if isinstance(answer, Triples):
         return turtle(answered, prefixes).decode()
     if isinstance(answer, Table) and answer.rows:
-        columns = _shown_columns(answer)
+        columns = shown_columns(answer)
         if _fits(answer, columns, prefixes, console.width):
             console.print(_grid(answer, columns, prefixes))
         else:
@@ -277,7 +277,7 @@ def notes(answered: Answered, prefixes: Prefixes) -> list[str]:
     return lines
 
 
-def _shown_columns(answer: Table) -> list[tuple[str, str]]:
+def shown_columns(answer: Table) -> list[tuple[str, str]]:
     """Pair each column to show with its title: labels instead of things, none that is empty."""
     columns = set(answer.columns)
     return [
@@ -313,7 +313,7 @@ def markdown(answered: Answered, prefixes: Prefixes) -> bytes:
         raise NotAcceptable(media.offers(media.GRAPHS))
     lines = []
     if isinstance(answer, Table) and answer.rows:
-        columns = _shown_columns(answer)
+        columns = shown_columns(answer)
         lines.append("| " + " | ".join(_escaped(title) for title, _ in columns) + " |")
         lines.append("|" + " --- |" * len(columns))
         for row in answer:

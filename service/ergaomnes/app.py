@@ -59,7 +59,7 @@ from ergaomnes.search import Search
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import shipped
 from ergaomnes.tally import Tally
-from ergaomnes.templates import LANGUAGES, Templates
+from ergaomnes.templates import Templates, language_of, root_of
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import Things, path_of
 from ergaomnes.tokens import CURATOR, listed
@@ -330,12 +330,8 @@ def _paged(templates: Templates, told: Teller) -> Teller:
         answer = await told(request, error)
         if not answer.body or not _reads_pages(request):
             return answer
-        lang = media.language(
-            request.query_params.get("lang", ""),
-            request.headers.get("accept-language", ""),
-            LANGUAGES,
-        )
-        root = request.scope.get("root_path", "").rstrip("/")
+        lang = language_of(request.headers, request.query_params.get("lang"))
+        root = root_of(request.scope)
         problem = {"detail": "", "remedy": "", **json.loads(bytes(answer.body))}
         problem["path"] = path_of(prefixes().base, problem["type"])
         problem["is_ours"] = problem["type"].startswith(prefixes().base)

@@ -7,6 +7,7 @@ Which questions a page has, and the words for what they answer, stand in
 import asyncio
 import datetime
 import re
+import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,18 @@ class Panel:
     """The sources of the rows, each named once; they are counted from 1."""
     total: int
     table: Table
+
+    def addresses(self, root: str) -> dict[str, str]:
+        """Give where the question is told, its whole answer in two forms, and how it is cited."""
+        given = urllib.parse.urlencode(self.typed, safe=":,")
+        here = f"{root}/questions/{self.question}"
+        both = f"{here}?{given}&" if given else f"{here}?"
+        return {
+            "csv": f"{both}format=csv",
+            "json": f"{both}format=json",
+            "citation": f"{here}/citation?{given}" if given else f"{here}/citation",
+            "about": f"{root}/query/{self.question}",
+        }
 
 
 def plans(catalogue: Catalogue) -> Plans:

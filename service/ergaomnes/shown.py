@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ergaomnes.answers import Answered
+from ergaomnes.answers import Answered, shown_columns
 from ergaomnes.catalogue import Parameter
 from ergaomnes.engine import Iri, Literal, Table, Term, Triples, Truth
 from ergaomnes.search import Index
@@ -65,17 +65,10 @@ def shown(answered: Answered, prefixes: Prefixes, root: str) -> Shown:
         answer = Table(_TRIPLE, tuple(answer))
     assert isinstance(answer, Table)  # noqa: S101 - there is no other answer
     about = answered.question.columns
-    names = [
-        name
-        for name in answer.columns
-        if name + _LABEL not in answer.columns
-        and any(value is not None for value in answer.column(name))
-    ]
-    columns = tuple(
-        Column(name.removesuffix(_LABEL).replace("_", " "), about.get(name, "")) for name in names
-    )
+    chosen = shown_columns(answer)
+    columns = tuple(Column(title, about.get(name, "")) for title, name in chosen)
     rows = tuple(
-        tuple(_cell(row, name, prefixes, root) for name in names)
+        tuple(_cell(row, name, prefixes, root) for _, name in chosen)
         for row in list(answer)[:MOST_ROWS]
     )
     return Shown(columns, rows, len(answer.rows))

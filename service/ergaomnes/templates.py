@@ -9,13 +9,14 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ergaomnes import assets, drawing
+from ergaomnes import assets, drawing, media
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import path_of
 
@@ -76,3 +77,14 @@ def translations(lang: str) -> Translations:
         write_mo(compiled, read_po(stream, locale=lang))
     compiled.seek(0)
     return Translations(compiled)
+
+
+def language_of(fields: Mapping[str, str], asked: str | None) -> str:
+    """Give the language of a page: the one that is asked for, or that the fields prefer."""
+    return media.language(asked or "", fields.get("accept-language", ""), LANGUAGES)
+
+
+def root_of(scope: Mapping[str, Any]) -> str:
+    """Give the path below which the service stands, without a slash at its end."""
+    root: str = scope.get("root_path", "")
+    return root.rstrip("/")

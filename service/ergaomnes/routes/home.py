@@ -1,14 +1,13 @@
 """/: what is here, as a page with the newest of it, and as a list of routes for programs."""
 
-import urllib.parse
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from ergaomnes import __version__, media
-from ergaomnes.panels import Panel, Panels
-from ergaomnes.templates import LANGUAGES, Templates
+from ergaomnes.panels import Panels
+from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 
 PAGE = "home"
 _OFFERED = (media.PLAIN_JSON, media.HTML)
@@ -26,14 +25,12 @@ def router(panels: Panels, templates: Templates, routes: Mapping[str, str]) -> A
         if written_as is not media.HTML:
             told = {"name": "Erga Omnes", "version": __version__, "routes": routes}
             return JSONResponse(told, headers={"Vary": "Accept, Accept-Language"})
-        lang = media.language(
-            query.get("lang", ""), request.headers.get("accept-language", ""), LANGUAGES
-        )
-        root = request.scope.get("root_path", "").rstrip("/")
+        lang = language_of(request.headers, query.get("lang"))
+        root = root_of(request.scope)
         shown = await panels.of(PAGE, {}, lang, root)
         values = {
             "panels": shown,
-            "asked": [_addresses(one, root) for one in shown],
+            "asked": [one.addresses(root) for one in shown],
             "routes": routes,
             "languages": [(one, f"{root}/?lang={one}") for one in LANGUAGES],
         }
@@ -41,14 +38,3 @@ def router(panels: Panels, templates: Templates, routes: Mapping[str, str]) -> A
         return HTMLResponse(templates.page("home.html", lang, root, values), headers=headers)
 
     return made
-
-
-def _addresses(panel: Panel, root: str) -> dict[str, str]:
-    given = urllib.parse.urlencode(panel.typed, safe=":,")
-    here = f"{root}/questions/{panel.question}"
-    return {
-        "csv": f"{here}?{given}&format=csv" if given else f"{here}?format=csv",
-        "json": f"{here}?{given}&format=json" if given else f"{here}?format=json",
-        "citation": f"{here}/citation?{given}" if given else f"{here}/citation",
-        "about": f"{root}/query/{panel.question}",
-    }

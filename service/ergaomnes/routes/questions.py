@@ -27,7 +27,7 @@ from ergaomnes.errors import BadParameter, BadRequest, GenerationGone, UnknownPa
 from ergaomnes.known import Known
 from ergaomnes.search import Search
 from ergaomnes.shown import fields, shown
-from ergaomnes.templates import LANGUAGES, Templates
+from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.terms import Prefixes
 
 Runner = Callable[[Callable[[], Any]], Any]
@@ -168,7 +168,7 @@ class Doors:
 
     def _list_shown(self, request: Request, given: dict[str, str]) -> Response:
         """Show the questions as a page, by who asks them."""
-        lang = _lang(request, given.pop("lang", ""))
+        lang = language_of(request.headers, given.pop("lang", ""))
         found = [one for one in self.catalogue if _matches(one, given)]
         every = tuple(self.catalogue)
         values = {
@@ -188,12 +188,12 @@ class Doors:
         """Show a question, a form to ask it, and its answer as a page."""
         question = self.catalogue[name]
         tag = given.get("lang", "") if "lang" in question.parameters else given.pop("lang", "")
-        lang = _lang(request, tag)
+        lang = language_of(request.headers, tag)
         # A browser sends a field that is left empty too.
         filled = {one: value for one, value in given.items() if value.strip()}
         answered, generation = await self._answered(name, filled, manner.get("generation", ""))
         index = await self.search.index()
-        root = request.scope.get("root_path", "").rstrip("/")
+        root = root_of(request.scope)
 
         def painted() -> Mapping[str, object]:
             return {
@@ -220,7 +220,7 @@ class Doors:
     def _paged(
         self, request: Request, lang: str, template: str, values: Mapping[str, object]
     ) -> Response:
-        root = request.scope.get("root_path", "").rstrip("/")
+        root = root_of(request.scope)
         pairs = dict(request.query_params)
         pairs.pop("format", None)
         languages = [
@@ -521,10 +521,6 @@ def _flag(manner: Mapping[str, str], name: str) -> bool:
     if written not in ("true", "false"):
         raise BadParameter(name, written[:100], "true or false is needed")
     return written == "true"
-
-
-def _lang(request: Request, asked: str) -> str:
-    return media.language(asked, request.headers.get("accept-language", ""), LANGUAGES)
 
 
 def _encoded(pairs: Mapping[str, str]) -> str:

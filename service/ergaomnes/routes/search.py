@@ -11,7 +11,7 @@ from ergaomnes import media
 from ergaomnes.endpoint import address
 from ergaomnes.errors import BadParameter
 from ergaomnes.search import LONGEST, MOST, Found, Index, Search
-from ergaomnes.templates import LANGUAGES, Templates, translations
+from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of, translations
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import path_of
 
@@ -40,11 +40,11 @@ class Doors:
         """Answer with what was found, in groups."""
         accept, name = request.headers.get("accept"), request.query_params.get("format")
         form, media_type = media.wanted(accept, name, OFFERED)
-        lang = _lang(request, lang)
+        lang = language_of(request.headers, lang)
         found = (await self._index(query)).search(
             query, lang, limit, self.prefixes.iri(group) if group else ""
         )
-        root = request.scope.get("root_path", "").rstrip("/")
+        root = root_of(request.scope)
         headers = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
         if form is media.HTML:
             values = {
@@ -64,7 +64,7 @@ class Doors:
 
     async def suggested(self, request: Request, query: str, lang: str) -> Response:
         """Answer with a few names that a query may become, as browsers ask for them."""
-        lang = _lang(request, lang)
+        lang = language_of(request.headers, lang)
         found = (await self._index(query)).search(query, lang, _FEW)
         base = address(request.scope)
         hits = sorted(
@@ -190,10 +190,6 @@ def router(search: Search, templates: Templates) -> APIRouter:
         return Response(body, media_type=_DESCRIPTION)
 
     return made
-
-
-def _lang(request: Request, asked: str) -> str:
-    return media.language(asked, request.headers.get("accept-language", ""), LANGUAGES)
 
 
 def _at(root: str, **pairs: str) -> str:

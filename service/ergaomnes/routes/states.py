@@ -16,7 +16,7 @@ from ergaomnes import drawing, media
 from ergaomnes.errors import BadParameter, UnknownThing
 from ergaomnes.illustrating import when_bound
 from ergaomnes.panels import Panel, Panels
-from ergaomnes.templates import LANGUAGES, Templates
+from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import FORMATS, Things
 
@@ -62,14 +62,12 @@ class Doors:
             return await self.others.document(request, iri)
         today = datetime.datetime.now(datetime.UTC).date()
         on = _day(query.get("on"), today)
-        lang = media.language(
-            query.get("lang", ""), request.headers.get("accept-language", ""), LANGUAGES
-        )
+        lang = language_of(request.headers, query.get("lang"))
         try:
             known = await self.things.known(iri, lang)
         except UnknownThing:
             return await self.others.document(request, iri)
-        root = request.scope.get("root_path", "").rstrip("/")
+        root = root_of(request.scope)
         given = {"state": slug, "day": on.isoformat()}
         panels, days = await asyncio.gather(
             self.panels.of("state", given, lang, root), self.panels.days("state-days", given)
@@ -97,7 +95,7 @@ class Doors:
             "all": standings.total(),
             "panels": panels,
             "timeline": functools.partial(self._timeline, panels, on, lang, root),
-            "asked": [_addresses(one, root) for one in panels],
+            "asked": [one.addresses(root) for one in panels],
             "formats": [(one.name, f"{here}?format={one.name}") for one in FORMATS],
             "facts": f"{here}?view={FACTS}",
             "languages": [(one, at(on, one)) for one in LANGUAGES],
@@ -145,14 +143,3 @@ def _day(text: str | None, today: datetime.date) -> datetime.date:
 def _standings(panels: Sequence[Panel]) -> Counter[str]:
     """Count the standings of a state, as the first panel gives them."""
     return Counter(str(one) for one in panels[0].table.column("standing"))
-
-
-def _addresses(panel: Panel, root: str) -> dict[str, str]:
-    query = urllib.parse.urlencode(panel.typed, safe=":,")
-    here = f"{root}/questions/{panel.question}"
-    return {
-        "csv": f"{here}?{query}&format=csv",
-        "json": f"{here}?{query}&format=json",
-        "citation": f"{here}/citation?{query}",
-        "about": f"{root}/query/{panel.question}",
-    }

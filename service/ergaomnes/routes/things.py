@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from ergaomnes import media
 from ergaomnes.errors import BadParameter, ErgaOmnesError, UnknownThing, near
 from ergaomnes.page import Painter
-from ergaomnes.templates import STATIC, Templates
+from ergaomnes.templates import STATIC, Templates, root_of
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import FORMATS, Said, Things, Vocabulary, of_path, path_of, written
 
@@ -213,8 +213,7 @@ class Doors:
 
     @staticmethod
     def _root(request: Request) -> str:
-        root: str = request.scope.get("root_path", "")
-        return root.rstrip("/")
+        return root_of(request.scope)
 
 
 def router(doors: Doors) -> APIRouter:

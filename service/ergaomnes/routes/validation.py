@@ -23,7 +23,7 @@ from ergaomnes.judgement import WRITTEN
 from ergaomnes.judging import Judged, Judges
 from ergaomnes.marked import marked, marked_at, text_of
 from ergaomnes.submission import TABLES, Part, format_named, media_type_of
-from ergaomnes.templates import LANGUAGES, Templates
+from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.terms import prefixes
 
 MULTIPART = "multipart/form-data"
@@ -58,7 +58,7 @@ class Doors:
         chosen, media_type = media.wanted(request.headers.get("accept"), name, OFFERED)
         limit = self.judges.settings.submission_limit
         if chosen is media.HTML:
-            return await self._shown(request, _lang(request, lang), limit)
+            return await self._shown(request, language_of(request.headers, lang), limit)
         form = await sent(request, limit)
         judged = await self._judged(form, chosen, lang or "en")
         return Response(judged.body, media_type=media_type, headers={"Vary": "Accept"})
@@ -66,7 +66,7 @@ class Doors:
     async def asked(self, request: Request, lang: str | None) -> Response:
         """Answer with the page on which facts can be sent."""
         media.wanted(request.headers.get("accept"), None, (media.HTML,))
-        return self._page(request, _lang(request, lang), Form(()), {})
+        return self._page(request, language_of(request.headers, lang), Form(()), {})
 
     async def _judged(self, form: "Form", written_as: media.Format, lang: str) -> Judged:
         return await run_in_threadpool(
@@ -111,7 +111,7 @@ class Doors:
         form: "Form",
         shown: Mapping[str, object],
     ) -> Response:
-        root = request.scope.get("root_path", "").rstrip("/")
+        root = root_of(request.scope)
         only = form.parts[0] if len(form.parts) == 1 else None
         text = (text_of(only) if only else None) or ""
         is_short = len(text) <= _LONGEST_TEXT
@@ -157,10 +157,6 @@ def router(judges: Judges, templates: Templates) -> APIRouter:
         return await doors.asked(request, lang)
 
     return made
-
-
-def _lang(request: Request, asked: str | None) -> str:
-    return media.language(asked or "", request.headers.get("accept-language", ""), LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)
