@@ -174,7 +174,7 @@ def test_a_journalist_sees_who_could_look_inside_on_two_days_and_takes_the_table
         ecpt = bound.filter(has_text="ECPT").filter(has_text="Uncertain")
         expect(ecpt).to_contain_text("last known on 2025-09-30")
         number = ecpt.locator("td a").last.inner_text().strip("[]")
-        expect(page.locator(f"#instruments-source-{number}")).to_contain_text("ETS 126")
+        expect(page.locator(f"#source-{number}")).to_contain_text("ETS 126")
         if scripts:
             tab.check()
         else:

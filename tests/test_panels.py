@@ -8,8 +8,9 @@ import pytest
 from ergaomnes import drawing
 from ergaomnes.catalogue import Catalogue, bound
 from ergaomnes.engine import Literal
-from ergaomnes.illustrating import when_bound
-from ergaomnes.panels import Plan, Plans, plans
+from ergaomnes.illustrating import PICTURES, Canvas, when_bound
+from ergaomnes.links import Links
+from ergaomnes.plans import Plan, Plans, plans
 from ergaomnes.shipped import shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.templates import LANGUAGES
@@ -28,9 +29,15 @@ def made(catalogue: Catalogue) -> Plans:
     return plans(catalogue)
 
 
+def canvas() -> Canvas:
+    picture = drawing.Picture("timeline", "Since when", "A bar for each", "The sources")
+    legend = {one: one for one in drawing.STANDINGS}
+    return Canvas(picture, DAY, legend, {}, Links(prefixes()))
+
+
 def every(made: Plans) -> Iterator[Plan]:
-    for panels in made.pages.values():
-        yield from panels
+    for layout in made.pages.values():
+        yield from layout.panels
 
 
 def test_a_panel_asks_a_question_that_there_is_for_columns_that_it_has(
@@ -39,19 +46,38 @@ def test_a_panel_asks_a_question_that_there_is_for_columns_that_it_has(
     for plan in every(made):
         question = catalogue[plan.question]
         assert set(plan.columns) <= set(question.columns), plan.name
-    for panels in made.pages.values():
-        names = [plan.name for plan in panels]
+        assert plan.picture in {"", *PICTURES}, plan.name
+        assert set(plan.given) <= set(question.parameters), plan.name
+    for layout in made.pages.values():
+        names = [plan.name for plan in layout.panels]
         assert len(set(names)) == len(names)
+        assert set(layout.needs) <= set(layout.fields)
+
+
+def test_what_a_page_takes_is_a_parameter_of_a_question_of_it(
+    catalogue: Catalogue, made: Plans
+) -> None:
+    for layout in made.pages.values():
+        asked = [catalogue[plan.question].parameters for plan in layout.panels]
+        taken = {*layout.fields.values(), *(["day"] if layout.day else [])}
+        for name in taken:
+            assert any(name in parameters for parameters in asked), (layout.name, name)
 
 
 def test_every_word_is_there_in_every_language(made: Plans) -> None:
     for words in (
         *(plan.title for plan in every(made)),
+        *(plan.picture_says for plan in every(made) if plan.picture),
+        *(layout.title for layout in made.pages.values() if layout.at),
+        *(layout.lead for layout in made.pages.values() if layout.lead),
+        *made.phrases.values(),
         *made.columns.values(),
         *made.values.values(),
     ):
         assert set(words) - {"tone"} == set(LANGUAGES), words
         assert all(words.values())
+    assert list(made.values) == sorted(made.values, key=str.lower)
+    assert list(made.columns) == sorted(made.columns)
     used = {column.removesuffix("_label") for plan in every(made) for column in plan.columns}
     assert set(made.columns) == used
 
@@ -62,7 +88,7 @@ def test_what_a_question_answers_in_words_of_its_own_is_translated(
 ) -> None:
     """Ask about states of every kind; whatever they answer has its words."""
     answers = set()
-    for plan in made.pages["state"]:
+    for plan in made.pages["state"].panels:
         if column not in plan.columns:
             continue
         question = catalogue[plan.question]
@@ -86,13 +112,10 @@ def test_each_bar_of_a_timeline_is_a_row_of_the_panel_or_the_doubt_about_its_end
     assert len(found) > 2
     assert all(begun is not None for begun, _ in days)
     doubts = sum(row["ended"] is None and row["ended_not_before"] is not None for _, row in days)
-    picture = drawing.Picture("timeline", "Since when", "A bar for each", "The sources")
-    legend = {one: one for one in drawing.STANDINGS}
-    drawn = when_bound(found, picture, legend, DAY, lambda one: one.value)
+    drawn = when_bound(found, canvas())
     assert drawn.count('class="datum"') == len(found) + doubts
 
 
 def test_who_was_never_bound_has_no_timeline(graph: EmbeddedEngine, catalogue: Catalogue) -> None:
     asked = bound(catalogue["state-timeline"], {"state": "nowhere"}, prefixes(), DAY)
-    picture = drawing.Picture("timeline", "Since when", "A bar for each", "The sources")
-    assert when_bound(graph.select(asked.text), picture, {}, DAY, str) == ""
+    assert when_bound(graph.select(asked.text), canvas()) == ""

@@ -50,10 +50,10 @@ from ergaomnes.routes import (
     questions,
     search,
     sparql,
-    states,
     things,
     updates,
     validation,
+    views,
 )
 from ergaomnes.search import Search
 from ergaomnes.settings import Settings
@@ -63,6 +63,7 @@ from ergaomnes.templates import Templates, language_of, root_of
 from ergaomnes.terms import prefixes
 from ergaomnes.thing import Things, path_of
 from ergaomnes.tokens import CURATOR, listed
+from ergaomnes.views import Views
 from ergaomnes.worker import Readers
 
 PROBLEM = problems.MEDIA_TYPE
@@ -144,7 +145,7 @@ def create_app(
     made.add_exception_handler(RequestValidationError, _paged(templates, _unprocessable))
     made.add_exception_handler(Exception, _paged(templates, _fault))
     doors = things.Doors(Things(readers, catalogue), templates)
-    panels = Panels(readers, catalogue)
+    pages = Views(doors.things, Panels(readers, catalogue), templates)
     index = Search(readers, catalogue)
     for router in (
         health.router(readers, tally, condition),
@@ -163,8 +164,8 @@ def create_app(
         search.router(index, templates),
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
-        home.router(panels, templates, _routes()),
-        states.router(states.Doors(doors.things, panels, templates, doors)),
+        home.router(pages, _routes()),
+        views.router(views.Doors(pages, doors)),
         things.router(doors),
     ):
         made.include_router(router)

@@ -11,6 +11,8 @@ ErgaOmnesError
 │   ├── UnknownContribution
 │   ├── UnknownGeneration
 │   ├── NoSuchFile
+│   ├── UnknownPanel
+│   ├── UnknownPicture
 │   └── AssetMissing
 ├── BadRequest                  400
 │   ├── MissingQuery
@@ -381,6 +383,36 @@ class NoSuchFile(NotFound):
 
     def __init__(self, file: str, why: str) -> None:
         super().__init__(f"{file}: {why}.", file=file, why=why)
+
+
+class UnknownPanel(NotFound):
+    """No page has a panel of this name, or the page is of something else."""
+
+    slug = "unknown-panel"
+    title = "No such panel"
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"There is no panel “{name}”.",
+            remedy=did_you_mean(near)
+            or "Take the address of a panel from the page that it stands on, below its table.",
+            name=name,
+            near=tuple(near),
+        )
+
+
+class UnknownPicture(NotFound):
+    """There is nothing that could be drawn."""
+
+    slug = "unknown-picture"
+    title = "No such picture"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no picture of “{name}”.",
+            remedy="Its table says the same: ask for the panel without the ending.",
+            name=name,
+        )
 
 
 class AssetMissing(NotFound):

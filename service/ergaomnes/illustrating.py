@@ -1,59 +1,77 @@
-"""Pictures of what panels say; their words come from the page that they stand on."""
+"""Pictures of what panels say: each from the answer to a question, its words from the page."""
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from ergaomnes import drawing
 from ergaomnes.engine import Iri, Literal, Table, Term
+from ergaomnes.links import Links
 
 _BOUND, _UNCERTAIN = "bound", "uncertain"
 
 Row = Mapping[str, Term | None]
 
 
-def when_bound(
-    table: Table,
-    picture: drawing.Picture,
-    legend: Mapping[str, str],
-    on: datetime.date,
-    href: Callable[[Iri], str],
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a picture is told besides the answer that it shows."""
+
+    picture: drawing.Picture
+    on: datetime.date
+    legend: Mapping[str, str]
+    """How the words are said that questions answer."""
+    names: Mapping[str, str]
+    """What things are called in the reader's language, where that is not English."""
+    links: Links
+
+    def name(self, row: Row, column: str) -> str:
+        """Give what the thing in a column is called."""
+        return self.names.get(str(row[column]), str(row.get(f"{column}_label") or ""))
+
+    def linked(self, thing: Term | None) -> str:
+        """Give the address of the page of a thing; nothing for what has none."""
+        return self.links(thing.value) if isinstance(thing, Iri) else ""
+
+
+def when_bound(table: Table, canvas: Canvas) -> str:
     """Draw from when until when each treaty bound a state; nothing where none ever did."""
     rows: dict[str, drawing.Row] = {}
-    days = [on]
+    days = [canvas.on]
     for row in table:
-        treaty = str(row["instrument_label"])
+        treaty = canvas.name(row, "instrument")
         before = rows[treaty].spans if treaty in rows else ()
-        spans = (*before, *_spans(row, legend, on))
+        spans = (*before, *_spans(row, treaty, canvas))
         if spans:
-            rows[treaty] = drawing.Row(treaty, spans, href=_linked(row["instrument"], href))
+            rows[treaty] = drawing.Row(treaty, spans, href=canvas.linked(row["instrument"]))
         days += [day for one in row.values() if (day := _day(one))]
     if not rows:
         return ""
-    mark = drawing.Mark(on, on.isoformat())
-    return drawing.timeline(picture, tuple(rows.values()), legend=legend, end=max(days), on=mark)
+    on = drawing.Mark(canvas.on, canvas.on.isoformat())
+    return drawing.timeline(
+        canvas.picture, tuple(rows.values()), legend=canvas.legend, end=max(days), on=on
+    )
 
 
-def _spans(row: Row, legend: Mapping[str, str], on: datetime.date) -> Iterator[drawing.Span]:
+def _spans(row: Row, treaty: str, canvas: Canvas) -> Iterator[drawing.Span]:
     since, ended = _day(row["since"]), _day(row["ended"])
     begun = since or _day(row["since_not_after"])
     if begun is None:
         return
     doubt = None if ended else _day(row["ended_not_before"])
     until = ended or doubt
-    treaty = str(row["instrument_label"])
-    last_known = _day(row["last_known"]) or on
-    text = f"{treaty}: {legend[_BOUND]}, {begun} – {until or ''}".rstrip()
+    last_known = _day(row["last_known"]) or canvas.on
+    text = f"{treaty}: {canvas.legend[_BOUND]}, {begun} – {until or ''}".rstrip()
     yield drawing.Span(
         _BOUND,
         begun,
         until,
         text,
         starts_unsure=since is None,
-        ends_unsure=not until and last_known < on,
+        ends_unsure=not until and last_known < canvas.on,
     )
     if doubt:
-        text = f"{treaty}: {legend[_UNCERTAIN]}, {doubt} –"
+        text = f"{treaty}: {canvas.legend[_UNCERTAIN]}, {doubt} –"
         yield drawing.Span(_UNCERTAIN, doubt, None, text)
 
 
@@ -63,5 +81,5 @@ def _day(term: Term | None) -> datetime.date | None:
     return None
 
 
-def _linked(thing: Term | None, href: Callable[[Iri], str]) -> str:
-    return href(thing) if isinstance(thing, Iri) else ""
+PICTURES: Mapping[str, Callable[[Table, Canvas], str]] = {"when-bound": when_bound}
+"""The pictures by the names that the files of pages call them; they may give nothing."""

@@ -1,59 +1,28 @@
-"""The panels of a page: named questions, asked together, and shown in the reader's language.
-
-Which questions a page has, and the words for what they answer, stand in
-`queries/pages/panels.yaml`.
-"""
+"""The panels of a page: named questions, asked together, and shown in the reader's language."""
 
 import asyncio
 import datetime
 import re
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import yaml
+from dataclasses import dataclass, field
 
 from ergaomnes import media, results
 from ergaomnes.catalogue import Bound, Catalogue, Question, as_typed, bound, bound_text
 from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.errors import Busy
 from ergaomnes.guard import Guarded
-from ergaomnes.thing import path_of
+from ergaomnes.links import Links
+from ergaomnes.plans import Plan, Plans, Words, plans, said
 from ergaomnes.worker import Readers
 
-FILE = "pages/panels.yaml"
-ON = "day"
+DAY = "day"
 """The parameter that is the day of the page."""
-_LABEL, _LAST_KNOWN, _STANDING = "_label", "last_known", "standing"
-_CHIPS = (_STANDING, "could", "answer")
-_SOURCES = ("source", "text_source")
+_LABEL, _LAST_KNOWN = "_label", "last_known"
+_SOURCES = ("source", "text_source", "status_source")
 _HEADER = re.compile(r"^#\+.*\n", re.MULTILINE)
 _THINGS = {"label": "act"}
 _TRIES = 3
-_MOST_ROWS = 50  # a page is to stay small; all rows are one link away
-
-Words = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a panel asks, and how it is shown."""
-
-    name: str
-    question: str
-    title: Words
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plans:
-    """All panels of all pages, with their words."""
-
-    pages: Mapping[str, tuple[Plan, ...]]
-    values: Mapping[str, Words]
-    """For what a question answers in words of its own: how it is said, and its `tone`."""
-    columns: Mapping[str, Words]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +44,47 @@ class Cell:
 class Panel:
     """A question with its answer, ready to be shown."""
 
-    name: str
+    plan: Plan
     title: str
-    question: str
     text: str
     """The query as it was asked, without the header that its page shows."""
     typed: Mapping[str, str]
     """Its parameters as they are typed in an address."""
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
-    sources: tuple[str, ...]
-    """The sources of the rows, each named once; they are counted from 1."""
     total: int
     table: Table
+    names: Mapping[str, str]
+    """What the things of the table are called in the reader's language, where it is not English."""
+
+    @property
+    def name(self) -> str:
+        """Give the name that it has on its page."""
+        return self.plan.name
 
     def addresses(self, root: str) -> dict[str, str]:
         """Give where the question is told, its whole answer in two forms, and how it is cited."""
         given = urllib.parse.urlencode(self.typed, safe=":,")
-        here = f"{root}/questions/{self.question}"
+        here = f"{root}/questions/{self.plan.question}"
         both = f"{here}?{given}&" if given else f"{here}?"
         return {
             "csv": f"{both}format=csv",
             "json": f"{both}format=json",
             "citation": f"{here}/citation?{given}" if given else f"{here}/citation",
-            "about": f"{root}/query/{self.question}",
+            "about": f"{root}/query/{self.plan.question}",
         }
 
 
-def plans(catalogue: Catalogue) -> Plans:
-    """Read which panels there are."""
-    said: Mapping[str, Any] = yaml.safe_load((catalogue.folder / FILE).read_text("utf-8"))
-    pages = {
-        page: tuple(
-            Plan(one["name"], one["question"], one["title"], tuple(one["columns"])) for one in made
-        )
-        for page, made in said["pages"].items()
-    }
-    return Plans(pages, said["values"], said["columns"])
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """All panels of a page, with the sources of all: a cell names one by its number, from 1."""
+
+    panels: tuple[Panel, ...]
+    sources: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Panel:
+        """Give a panel by its name."""
+        return next(one for one in self.panels if one.name == name)
 
 
 class Panels:
@@ -121,32 +94,26 @@ class Panels:
         self.readers = readers
         self.catalogue = catalogue
         self.prefixes = catalogue.prefixes
-        self.plans = plans(catalogue)
+        self.plans: Plans = plans(catalogue)
         self._questions: dict[str, Question] = {}
 
     async def of(
-        self, page: str, given: Mapping[str, str], lang: str, root: str
-    ) -> tuple[Panel, ...]:
-        """Ask all panels of a page with these parameters, as far as each takes them."""
-        chosen = self.plans.pages[page]
-        asked = [self._bound(one.question, given) for one in chosen]
+        self, chosen: Sequence[Plan], given: Mapping[str, str], lang: str, links: Links
+    ) -> Asked:
+        """Ask panels with these parameters, as far as each takes them."""
+        asked = [self._bound(one.question, {**given, **one.given}) for one in chosen]
         tables = await self._tables([one.text for one in asked])
         names = await self._names(tables, lang)
-        painted = _Painter(self.plans, names, lang, root, self.prefixes.base)
-        return tuple(
-            painted.panel(plan, one, table, as_typed(one, self.prefixes))
+        painter = _Painter(self.plans, names, lang, links)
+        panels = tuple(
+            painter.panel(plan, one, table, as_typed(one, self.prefixes))
             for plan, one, table in zip(chosen, asked, tables, strict=True)
         )
+        return Asked(panels, tuple(painter.sources))
 
     def words(self, values: Iterable[str], lang: str) -> Words:
         """Say how what questions answer in words of their own is said in a language."""
-        said = self.plans.values
-        return {one: said[one].get(lang) or said[one]["en"] for one in values}
-
-    def href(self, thing: Iri, root: str) -> str:
-        """Give the address of the page of a thing of ours; nothing for others."""
-        base = self.prefixes.base
-        return root + path_of(base, thing.value) if thing.value.startswith(base) else ""
+        return {one: said(self.plans.values[one], lang) for one in values}
 
     async def days(self, question: str, given: Mapping[str, str]) -> list[datetime.date]:
         """Ask for days, and give those that are any."""
@@ -201,62 +168,53 @@ class _Painter:
     plans: Plans
     names: Mapping[str, str]
     lang: str
-    root: str
-    base: str
+    links: Links
+    sources: dict[str, int] = field(default_factory=dict)
+    """The number of each source that was shown so far."""
 
     def panel(self, plan: Plan, asked: Bound, table: Table, typed: Mapping[str, str]) -> Panel:
         shown = [one for one in plan.columns if any(value is not None for value in _of(table, one))]
         rows = list(table)
-        sources: dict[str, int] = {}
-        cells = tuple(
-            tuple(self._cell(row, one, sources) for one in shown) for row in rows[:_MOST_ROWS]
-        )
+        cells = tuple(tuple(self._cell(row, one) for one in shown) for row in rows[: plan.rows])
         return Panel(
-            name=plan.name,
-            title=self._word(plan.title),
-            question=asked.question.name,
+            plan=plan,
+            title=said(plan.title, self.lang),
             text=_HEADER.sub("", asked.text),
             typed=typed,
-            headings=tuple(self._word(self.plans.columns[_bare(one)]) for one in shown),
+            headings=tuple(said(self.plans.columns[_bare(one)], self.lang) for one in shown),
             rows=cells,
-            sources=tuple(sources),
             total=len(rows),
             table=table,
+            names=self.names,
         )
 
-    def _word(self, words: Words) -> str:
-        return words.get(self.lang) or words["en"]
-
-    def _cell(self, row: Mapping[str, Term | None], column: str, sources: dict[str, int]) -> Cell:
+    def _cell(self, row: Mapping[str, Term | None], column: str) -> Cell:
         value = row[column]
         if value is None:
             return Cell("")
         text = str(value)
-        if column in _CHIPS:
+        if column in self.plans.chips:
             words = self.plans.values.get(text, {"en": text, "tone": "none"})
             lang = "" if self.lang in words else "en"
             last = str(row.get(_LAST_KNOWN) or "")
-            return Cell(self._word(words), lang, "", "chip", words["tone"], last)
+            return Cell(said(words, self.lang), lang, "", "chip", words["tone"], last)
         if isinstance(value, Literal) and value.datatype == Literal.DATE:
             return Cell(text, kind="day")
         if isinstance(value, Iri):
-            return Cell(text.removeprefix(self.base), href=self._href(value))
+            short = text.removeprefix(self.links.prefixes.base)
+            return Cell(short, href=self.links(text))
         if column in _SOURCES:
-            return Cell(str(sources.setdefault(text, len(sources) + 1)), kind="source")
+            number = self.sources.setdefault(text, len(self.sources) + 1)
+            return Cell(str(number), kind="source")
         return self._named(row, column, text)
 
     def _named(self, row: Mapping[str, Term | None], column: str, text: str) -> Cell:
         """Show what something is called, or other words."""
         thing = row.get(_THINGS.get(column, _bare(column)))
-        href = self._href(thing) if isinstance(thing, Iri) else ""
+        href = self.links(thing.value) if isinstance(thing, Iri) else ""
         if href and str(thing) in self.names:
             return Cell(self.names[str(thing)], self.lang, href)
         return Cell(text, "en", href)
-
-    def _href(self, thing: Iri) -> str:
-        if not thing.value.startswith(self.base):
-            return ""
-        return self.root + path_of(self.base, thing.value)
 
 
 def _of(table: Table, column: str) -> Sequence[Term | None]:

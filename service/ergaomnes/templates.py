@@ -14,7 +14,8 @@ from typing import Any
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2.filters import do_striptags
 
 from ergaomnes import assets, drawing, media
 from ergaomnes.terms import prefixes
@@ -41,9 +42,27 @@ class Templates:
 
     def page(self, name: str, lang: str, root: str, values: Mapping[str, object]) -> str:
         """Fill in a template; `root` is the path below which the service stands."""
+        template, filled = self._filled(name, lang, root, values)
+        return template.render(filled)
+
+    def block(
+        self, name: str, lang: str, root: str, values: Mapping[str, object], *, block: str
+    ) -> str:
+        """Fill in one block of a template, and give its words without the markup."""
+        template, filled = self._filled(name, lang, root, values)
+        made = "".join(template.blocks[block](template.new_context(filled)))
+        return do_striptags(made)
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a template of this name."""
+        return resources.files(_DOMAIN).joinpath("pages", name).is_file()
+
+    def _filled(
+        self, name: str, lang: str, root: str, values: Mapping[str, object]
+    ) -> tuple[Template, dict[str, object]]:
         interface = lang if lang in self._sets else LANGUAGES[0]
-        template = self._sets[interface].get_template(name)
-        return template.render({"root": root, "lang": lang, "interface": interface} | dict(values))
+        shared = {"root": root, "lang": lang, "interface": interface}
+        return self._sets[interface].get_template(name), shared | dict(values)
 
     def _address(self, name: str) -> str:
         """Give the path of a file, another one whenever its content is."""

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from ergaomnes import __version__, media
-from ergaomnes.panels import Panels
-from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
+from ergaomnes.views import Views
 
 PAGE = "home"
 _OFFERED = (media.PLAIN_JSON, media.HTML)
 
 
-def router(panels: Panels, templates: Templates, routes: Mapping[str, str]) -> APIRouter:
+def router(views: Views, routes: Mapping[str, str]) -> APIRouter:
     """Make the route; `routes` says in a few words what each address is for."""
     made = APIRouter()
 
@@ -22,19 +21,14 @@ def router(panels: Panels, templates: Templates, routes: Mapping[str, str]) -> A
     async def home(request: Request) -> Response:
         query, accept = request.query_params, request.headers.get("accept")
         written_as, _ = media.wanted(accept, query.get("format"), _OFFERED)
+        headers = {"Vary": "Accept, Accept-Language"}
         if written_as is not media.HTML:
             told = {"name": "Erga Omnes", "version": __version__, "routes": routes}
-            return JSONResponse(told, headers={"Vary": "Accept, Accept-Language"})
-        lang = language_of(request.headers, query.get("lang"))
-        root = root_of(request.scope)
-        shown = await panels.of(PAGE, {}, lang, root)
-        values = {
-            "panels": shown,
-            "asked": [one.addresses(root) for one in shown],
-            "routes": routes,
-            "languages": [(one, f"{root}/?lang={one}") for one in LANGUAGES],
-        }
-        headers = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
-        return HTMLResponse(templates.page("home.html", lang, root, values), headers=headers)
+            return JSONResponse(told, headers=headers)
+        wish = views.wish(PAGE, query.multi_items(), request.headers, request.scope)
+        view = await views.view(PAGE, wish)
+        assert view is not None  # noqa: S101 - only things may have no page
+        text = views.page(view, routes=routes)
+        return HTMLResponse(text, headers=headers | {"Content-Language": wish.lang})
 
     return made

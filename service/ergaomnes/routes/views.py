@@ -1,0 +1,134 @@
+"""Pages of panels: of things, of their lists, and each panel and picture by itself."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from ergaomnes import drawing, media
+from ergaomnes.errors import UnknownThing
+from ergaomnes.links import Links
+from ergaomnes.operations import EMBEDDED
+from ergaomnes.plans import Layout
+from ergaomnes.thing import FORMATS
+from ergaomnes.views import CARD, EMBED, FACTS, Views, Wish
+
+HOME = "home"
+_OFFERED = (*FORMATS, media.HTML)
+_SVG = "image/svg+xml"
+_PNG = "image/png"
+
+
+class Others(Protocol):
+    """The documents that all things have."""
+
+    async def document(self, request: Request, iri: str) -> Response:
+        """Answer with what is said of a thing."""
+
+    async def links(self, request: Request, form: media.Format) -> str:
+        """Give what the document of a thing in one form is linked to."""
+
+
+class Doors:
+    """Make the pages."""
+
+    def __init__(self, views: Views, others: Others) -> None:
+        self.views = views
+        self.others = others
+
+    async def thing(self, request: Request, layout: Layout, slug: str) -> Response:
+        """Answer with the page of a thing, or with the document that all things have."""
+        query, accept = request.query_params, request.headers.get("accept")
+        chosen, _ = media.wanted(accept, query.get("format"), _OFFERED)
+        iri = self.views.prefixes[layout.of] + slug
+        is_plain = query.get("view") == FACTS or "page" in query
+        if chosen is not media.HTML or is_plain:
+            return await self.others.document(request, iri)
+        wish = self._wish(request, layout.name, slug)
+        try:
+            view = await self.views.view(layout.name, wish)
+        except UnknownThing:
+            view = None
+        if view is None:
+            return await self.others.document(request, iri)
+        headers = _headers(wish) | {"Link": await self.others.links(request, media.HTML)}
+        return HTMLResponse(self.views.page(view), headers=headers)
+
+    async def plain(self, request: Request, layout: Layout) -> Response:
+        """Answer with a page that is of no thing."""
+        wish = self._wish(request, layout.name)
+        view = await self.views.view(layout.name, wish)
+        assert view is not None  # noqa: S101 - only things may have no page
+        return HTMLResponse(self.views.page(view), headers=_headers(wish))
+
+    async def panel(self, request: Request, page: str, name: str) -> Response:
+        """Answer with one panel by itself, or with its picture."""
+        panel, _, suffix = name.partition(".")
+        wish = self._wish(request, page)
+        if suffix in ("svg", "png"):
+            return await _pictured(await self.views.picture(page, panel, wish), suffix, wish)
+        text = await self.views.panel(page, name, wish)
+        headers = _headers(wish) | {"Content-Security-Policy": EMBEDDED}
+        return HTMLResponse(text, headers=headers)
+
+    async def card(self, request: Request, page: str) -> Response:
+        """Answer with the picture that others show of a page."""
+        wish = self._wish(request, page)
+        return await _pictured(await self.views.card(page, wish), "png", wish)
+
+    def _wish(self, request: Request, page: str, slug: str = "") -> Wish:
+        pairs = request.query_params.multi_items()
+        return self.views.wish(page, pairs, request.headers, request.scope, slug)
+
+
+def router(doors: Doors) -> APIRouter:
+    """Make the routes of all pages that there are files for, but for the first page."""
+    made = APIRouter()
+
+    def route(path: str, summary: str, answered: Callable[..., Any]) -> None:
+        made.head(path, include_in_schema=False)(answered)
+        made.get(path, summary=summary)(answered)
+
+    for layout in doors.views.plans.pages.values():
+        if layout.of:
+            route(*_of_things(doors, layout))
+        elif layout.name != HOME:
+            route(*_of_none(doors, layout))
+
+    async def panel(request: Request, page: str, name: str) -> Response:
+        return await doors.panel(request, page, name)
+
+    async def card(request: Request, page: str) -> Response:
+        return await doors.card(request, page)
+
+    route(f"{EMBED}/{{page}}/{{name}}", "A panel by itself, to embed; .svg, .png: a picture", panel)
+    route(f"{CARD}/{{page}}.png", "The picture that others show of a page", card)
+    return made
+
+
+def _of_things(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
+    async def thing(request: Request, slug: str) -> Response:
+        return await doors.thing(request, layout, slug)
+
+    path = Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
+    return path + "{slug:path}", f"A {layout.of}: a page, or its facts as RDF", thing
+
+
+def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
+    async def plain(request: Request) -> Response:
+        return await doors.plain(request, layout)
+
+    return layout.at, layout.title["en"], plain
+
+
+def _headers(wish: Wish) -> dict[str, str]:
+    return {"Vary": "Accept, Accept-Language", "Content-Language": wish.lang}
+
+
+async def _pictured(svg: str, form: str, wish: Wish) -> Response:
+    headers = {"Vary": "Accept-Language", "Content-Language": wish.lang}
+    if form == "svg":
+        return Response(svg, media_type=_SVG, headers=headers)
+    return Response(await asyncio.to_thread(drawing.png, svg), media_type=_PNG, headers=headers)
