@@ -61,7 +61,7 @@ class Templates:
         self, name: str, lang: str, root: str, values: Mapping[str, object]
     ) -> tuple[Template, dict[str, object]]:
         interface = lang if lang in self._sets else LANGUAGES[0]
-        shared = {"root": root, "lang": lang, "interface": interface}
+        shared = {"root": root, "lang": lang, "interface": interface, "trail": f"?lang={interface}"}
         return self._sets[interface].get_template(name), shared | dict(values)
 
     def _address(self, name: str) -> str:
