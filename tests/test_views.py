@@ -147,3 +147,13 @@ def test_a_name_cannot_end_what_programs_read(home: str) -> None:
         text = get(home + page).text
         [told] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', text)
         assert "<" not in told
+
+
+def test_search_engines_are_told_one_address_for_a_page_in_each_language(home: str) -> None:
+    plain = get(f"{home}/state/rus?on=2020-01-01")
+    assert f'<link rel="canonical" href="{home}/state/rus">' in plain.text
+    assert f'<{home}/state/rus>; rel="canonical"' in plain.headers["link"]
+    chosen = get(f"{home}/state/rus?on=2020-01-01&lang=fr")
+    assert f'<link rel="canonical" href="{home}/state/rus?lang=fr">' in chosen.text
+    assert f'<{home}/state/rus?lang=fr>; rel="canonical"' in chosen.headers["link"]
+    assert re.search('rel="alternate" hreflang="ru" href="[^"]+lang=ru"', chosen.text)

@@ -81,6 +81,15 @@ class View:
         pairs["lang"] = lang or self.wish.lang
         return f"{self.wish.root}{self.subject.path}?{_typed(pairs)}"
 
+    @property
+    def canonical(self) -> str:
+        """Give the address under which search engines know this page: it is as at today."""
+        pairs = {name: value for name, value in self.given.items() if name != self.layout.of}
+        if self.wish.links.lang:
+            pairs["lang"] = self.wish.lang
+        address = self.wish.home + self.subject.path
+        return f"{address}?{_typed(pairs)}" if pairs else address
+
     def embedded(self, panel: Panel, suffix: str = "") -> str:
         """Give the address of one panel by itself, or of its picture."""
         pairs = dict(self.given)
@@ -244,7 +253,8 @@ class Views:
                 ((day, view.at(day)) for day in reversed(view.days) if day < view.on), None
             ),
             "after": next(((day, view.at(day)) for day in view.days if day > view.on), None),
-            "canonical": wish.home + view.at().removeprefix(wish.root),
+            "canonical": view.canonical,
+            "permanent": wish.home + view.at().removeprefix(wish.root),
             "card": self._card(view) if drawing.can_png() else "",
             "described": self._described(view),
             "languages": [(one, view.at(lang=one)) for one in LANGUAGES],

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from ergaomnes import media
 from ergaomnes.endpoint import address
 from ergaomnes.errors import BadParameter
+from ergaomnes.plans import plans
 from ergaomnes.search import LONGEST, MOST, Found, Index, Search
 from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of, translations
 from ergaomnes.terms import Prefixes
@@ -33,6 +34,8 @@ class Doors:
         self.search = search
         self.templates = templates
         self.prefixes: Prefixes = search.catalogue.prefixes
+        pages = plans(search.catalogue).pages.values()
+        self.pages = [page.at for page in pages if page.at and not page.needs]
 
     async def found(
         self, request: Request, query: str, lang: str, limit: int, group: str
@@ -84,7 +87,11 @@ class Doors:
         """List the address of every page on something that can be found by its name."""
         index = await self.search.index()
         base = address(request.scope)
-        paths = ["/", "/questions", *sorted({self._path(one.thing) for one in index.names})]
+        paths = [
+            *sorted(self.pages),
+            "/questions",
+            *sorted({self._path(one.thing) for one in index.names}),
+        ]
         lines = (f"<url><loc>{escape(base + path)}</loc></url>\n" for path in paths)
         # https://www.sitemaps.org/protocol.html
         body = (

@@ -137,14 +137,19 @@ class Doors:
         ]
         return {"Vary": "Accept, Accept-Language", "Link": ", ".join(links)}
 
-    async def links(self, request: Request, form: media.Format) -> str:
+    async def links(self, request: Request, form: media.Format, canonical: str = "") -> str:
         """Give what the document of a thing in one form is linked to (RFC 8288)."""
-        return self._links(request, await self.things.vocabulary(), form)
+        return self._links(request, await self.things.vocabulary(), form, canonical)
 
-    def _links(self, request: Request, vocabulary: Vocabulary, form: media.Format) -> str:
+    def _links(
+        self, request: Request, vocabulary: Vocabulary, form: media.Format, canonical: str = ""
+    ) -> str:
         root = self._root(request)
         path = _path(request)
-        links = [f'<{path}>; rel="canonical"', f'<{root}{DESCRIPTION}>; rel="describedby"']
+        links = [
+            f'<{canonical or path}>; rel="canonical"',
+            f'<{root}{DESCRIPTION}>; rel="describedby"',
+        ]
         if vocabulary.licence:
             links.append(f'<{vocabulary.licence}>; rel="license"')
         links += [

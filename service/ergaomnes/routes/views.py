@@ -27,7 +27,7 @@ class Others(Protocol):
     async def document(self, request: Request, iri: str) -> Response:
         """Answer with what is said of a thing."""
 
-    async def links(self, request: Request, form: media.Format) -> str:
+    async def links(self, request: Request, form: media.Format, canonical: str = "") -> str:
         """Give what the document of a thing in one form is linked to."""
 
 
@@ -53,7 +53,8 @@ class Doors:
             view = None
         if view is None:
             return await self.others.document(request, iri)
-        headers = _headers(wish) | {"Link": await self.others.links(request, media.HTML)}
+        links = await self.others.links(request, media.HTML, view.canonical)
+        headers = _headers(wish) | {"Link": links}
         return HTMLResponse(self.views.page(view), headers=headers)
 
     async def plain(self, request: Request, layout: Layout) -> Response:
