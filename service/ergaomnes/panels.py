@@ -5,6 +5,7 @@ import datetime
 import re
 import unicodedata
 import urllib.parse
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,12 @@ _LABEL, _LAST_KNOWN = "_label", "last_known"
 _SOURCES = ("source", "text_source", "status_source")
 _HEADER = re.compile(r"^#\+.*\n", re.MULTILINE)
 _THINGS = {"label": "act"}
+_STATEMENTS = {
+    "statement": ("statement", "claim", "gap"),
+    "answer_statement": ("statement", "answer"),
+    "consequence": ("consequence", "gap"),
+}
+"""The columns that hold what a thing says: what it is asked for, and in which column it stands."""
 _TRIES = 3
 
 
@@ -66,6 +73,8 @@ class Grid:
     lines: tuple[Line, ...]
     known: tuple[tuple[str, str], ...]
     """For each column, the first and the last of the days after which it is only last known."""
+    legend: tuple[Cell, ...]
+    """What the signs in it mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,8 @@ class Panel:
     total: int
     table: Table
     grid: Grid | None
+    left_out: Counter[str]
+    """How many rows are not shown for what they answer, by how that is said."""
     names: Mapping[str, str]
     """What the things of the table are called in the reader's language, where it is not English."""
 
@@ -134,6 +145,7 @@ class Panels:
         self.prefixes = catalogue.prefixes
         self.plans: Plans = plans(catalogue)
         self._questions: dict[str, Question] = {}
+        self._called: dict[tuple[str, str], dict[str, str]] = {}
 
     async def of(
         self, chosen: Sequence[Plan], given: Mapping[str, str], lang: str, links: Links
@@ -141,8 +153,10 @@ class Panels:
         """Ask panels with these parameters, as far as each takes them."""
         asked = [self._bound(one.question, {**given, **one.given}) for one in chosen]
         tables = await self._tables([one.text for one in asked])
-        names = await self._names(tables, lang)
-        painter = _Painter(self.plans, names, lang, links)
+        names, texts = await asyncio.gather(
+            self._names(tables, lang), self._statements(tables, lang)
+        )
+        painter = _Painter(self.plans, names, texts, lang, links)
         panels = tuple(
             painter.panel(plan, one, table, as_typed(one, self.prefixes))
             for plan, one, table in zip(chosen, asked, tables, strict=True)
@@ -152,14 +166,6 @@ class Panels:
     def words(self, values: Iterable[str], lang: str) -> Words:
         """Say how what questions answer in words of their own is said in a language."""
         return {one: said(self.plans.values[one], lang) for one in values}
-
-    def legend(self, lang: str) -> tuple[Cell, ...]:
-        """Give the standings that have a sign of their own, in the order of legends."""
-        found = ((one, self.plans.values[one]) for one in STANDINGS)
-        return tuple(
-            Cell(said(words, lang), kind="chip", tone=words["tone"], sign=words["sign"])
-            for one, words in found
-        )
 
     async def choices(self, question: str, lang: str) -> tuple[Choice, ...]:
         """Ask for what can be chosen, in the order of the alphabet."""
@@ -212,17 +218,51 @@ class Panels:
         }
         if lang == "en" or not things:
             return {}
-        question = self.catalogue["names"]
-        ordered = sorted((one for one in things if one is not None), key=str)
-        asked = bound_text(question, {"thing": ordered, "lang": Literal(lang)})
-        [found] = await self._tables([asked])
+        found = await self._said("names", things, lang)
         return {str(row["thing"]): str(row["name"]) for row in found}
+
+    async def _statements(self, tables: Iterable[Table], lang: str) -> Mapping[str, str]:
+        """Give what is said in another language, by what it is in English."""
+        if lang == "en":
+            return {}
+        english: dict[Term, list[tuple[str, str]]] = {}
+        for table in tables:
+            for text, (asks, *things) in _STATEMENTS.items():
+                for row in table if text in table.columns else ():
+                    for one in (row[name] for name in things if name in table.columns):
+                        if one is not None and row[text] is not None:
+                            english.setdefault(one, []).append((asks, str(row[text])))
+        found = await self._said("statements", english, lang) if english else ()
+        return await self._labels(lang) | {
+            text: str(row[asks])
+            for row in found
+            for asks, text in english[row["thing"] or Iri("")]
+            if row[asks] is not None
+        }
+
+    async def _labels(self, lang: str) -> dict[str, str]:
+        """Give what concepts, bodies and speakers are called, by their English names."""
+        key = self.readers.generation, lang
+        if key not in self._called:
+            asked = bound_text(self.catalogue["labels"], {"lang": Literal(lang)})
+            [found] = await self._tables([asked])
+            self._called = {one: kept for one, kept in self._called.items() if one[0] == key[0]}
+            self._called[key] = {str(row["english"]): str(row["label"]) for row in found}
+        return self._called[key]
+
+    async def _said(self, question: str, things: Iterable[Term | None], lang: str) -> Table:
+        ordered = sorted((one for one in things if isinstance(one, Iri)), key=str)
+        asked = bound_text(self.catalogue[question], {"thing": ordered, "lang": Literal(lang)})
+        [found] = await self._tables([asked])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Painter:
     plans: Plans
     names: Mapping[str, str]
+    texts: Mapping[str, str]
+    """What texts in English are in the reader's language."""
     lang: str
     links: Links
     sources: dict[str, int] = field(default_factory=dict)
@@ -231,6 +271,12 @@ class _Painter:
     def panel(self, plan: Plan, asked: Bound, table: Table, typed: Mapping[str, str]) -> Panel:
         shown = [one for one in plan.columns if any(value is not None for value in _of(table, one))]
         rows = list(table)
+        left_out: Counter[str] = Counter()
+        for column, values in plan.without.items():
+            for row in rows:
+                if str(row[column]) in values:
+                    left_out[said(self.plans.values[str(row[column])], self.lang)] += 1
+            rows = [row for row in rows if str(row[column]) not in values]
         grid = self._grid(plan, rows) if plan.across and rows else None
         few = [] if grid else rows[: plan.rows]
         cells = tuple(tuple(self._cell(row, one) for one in shown) for row in few)
@@ -244,6 +290,7 @@ class _Painter:
             total=len(rows),
             table=table,
             grid=grid,
+            left_out=left_out,
             names=self.names,
         )
 
@@ -257,6 +304,8 @@ class _Painter:
             place = row[down], row[along]
             if place[0] not in heads:
                 heads[place[0]] = self._cell(row, down + _LABEL)
+            if place[1] is None:  # there is nothing that it could stand towards
+                continue
             if place[1] not in columns:
                 head = self._short(row, along) if plan.short else self._cell(row, along + _LABEL)
                 columns[place[1]] = head
@@ -269,10 +318,17 @@ class _Painter:
             differs = len({each[0].text if each else "" for each in found}) > 1
             lines.append(Line(heads[one], found, differs))
         days = [sorted(known[column] - {""}) or [""] for column in across]
+        used = {
+            str(row[plan.columns[0]]): cells[row[down], row[along]][0]
+            for row in rows
+            if row[along] is not None and cells[row[down], row[along]][0].sign
+        }
+        order = (*STANDINGS, *sorted(used))
         return Grid(
             tuple(columns[one] for one in across),
             tuple(lines),
             tuple((each[0], each[-1]) for each in days),
+            tuple(used[one] for one in sorted(used, key=order.index)),
         )
 
     def _short(self, row: Mapping[str, Term | None], column: str) -> Cell:
@@ -313,6 +369,8 @@ class _Painter:
         href = self.links(thing.value) if isinstance(thing, Iri) else ""
         if href and str(thing) in self.names:
             return Cell(self.names[str(thing)], self.lang, href)
+        if not href and text in self.texts:
+            return Cell(self.texts[text], self.lang)
         return Cell(text, "en", href)
 
 

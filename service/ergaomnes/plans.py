@@ -22,12 +22,13 @@ A page is a file `queries/pages/NAME.yaml`; the words of all are in `words.yaml`
                                 # instrument, and in each cell what `columns` of the answer hold
         short: true             # the columns are headed by the labels of the answer, untranslated
         rows: 50                # how many at most; all are one link away
+        without: {change: […]}  # rows with these answers are counted, not shown
         given: {right: …}       # parameters that are always the same here
         picture: when-bound     # a picture of the answer, one of `illustrating.PICTURES`
         picture_says: {en: …, fr: …, ru: …}     # what can be seen in it, for who does not see it
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,7 @@ class Plan:
     rows: int = _MOST_ROWS
     across: Words = field(default_factory=dict)
     short: bool = False
+    without: Mapping[str, Sequence[str]] = field(default_factory=dict)
     given: Words = field(default_factory=dict)
     picture: str = ""
     picture_says: Words = field(default_factory=dict)

@@ -234,12 +234,12 @@ class Views:
     ) -> View:
         on = _day(wish.fields.get(ON, ""), wish.today)
         asked_for = (*layout.fields, *layout.flags)
-        given = {name: text for name in asked_for if (text := wish.fields.get(name))}
+        given = {name: text for name in asked_for if name != ON and (text := wish.fields.get(name))}
         parameters = {
             layout.fields[name]: text for name, text in given.items() if name in layout.fields
         }
         if layout.day:
-            parameters[DAY] = on.isoformat()
+            parameters |= {DAY: on.isoformat(), layout.takes.get(ON, DAY): on.isoformat()}
         asked = self.panels.of(chosen, parameters, wish.lang, wish.links)
         if not layout.days:
             return View(layout, subject, wish, on, await asked, (), given)
@@ -265,7 +265,6 @@ class Views:
             "choices": view.choices,
             "with": {name: view.at(given={name: "1"}) for name in layout.flags},
             "without": {name: view.at(given={name: ""}) for name in layout.flags},
-            "legend": self.panels.legend(wish.lang),
             "panels": view.asked.panels,
             "sources": view.asked.sources,
             "addresses": {one.name: self._addresses(view, one) for one in view.asked.panels},
