@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ergaomnes import media, results
-from ergaomnes.catalogue import Bound, Catalogue, Question, as_typed, bound, bound_text
+from ergaomnes.catalogue import Bound, Catalogue, as_typed, bound, bound_text
 from ergaomnes.drawing import STANDINGS
 from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.errors import Busy
@@ -144,7 +144,6 @@ class Panels:
         self.catalogue = catalogue
         self.prefixes = catalogue.prefixes
         self.plans: Plans = plans(catalogue)
-        self._questions: dict[str, Question] = {}
         self._called: dict[tuple[str, str], dict[str, str]] = {}
 
     async def of(
@@ -189,9 +188,7 @@ class Panels:
         return found
 
     def _bound(self, name: str, given: Mapping[str, str]) -> Bound:
-        if name not in self._questions:  # reading a file of the package costs more than asking
-            self._questions[name] = self.catalogue[name]
-        question = self._questions[name]
+        question = self.catalogue[name]
         fit = {one: value for one, value in given.items() if one in question.parameters}
         return bound(question, fit, self.prefixes, datetime.datetime.now(datetime.UTC).date())
 

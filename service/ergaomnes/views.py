@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ergaomnes import drawing
-from ergaomnes.endpoint import address
+from ergaomnes.endpoint import address, editing
 from ergaomnes.errors import BadParameter, UnknownPanel, UnknownPicture, near
 from ergaomnes.illustrating import PICTURES, Canvas
 from ergaomnes.links import Links
@@ -305,8 +305,7 @@ class Views:
 
     def _addresses(self, view: View, panel: Panel) -> dict[str, str]:
         found = panel.addresses(view.wish.root)
-        query = urllib.parse.urlencode({"edit": "1", "query": panel.text.strip()})
-        found["editor"] = f"{view.wish.root}/sparql?{query}"
+        found["editor"] = view.wish.root + editing(panel.text)
         if view.layout.of or view.layout.at:
             found["embed"] = view.embedded(panel)
         if panel.plan.picture and "embed" in found:

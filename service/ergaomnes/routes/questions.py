@@ -21,7 +21,7 @@ from ergaomnes.catalogue import (
     bound,
     renamed,
 )
-from ergaomnes.endpoint import address
+from ergaomnes.endpoint import address, editing
 from ergaomnes.engine import Answer, Literal, Table, Term, Triples
 from ergaomnes.errors import BadParameter, BadRequest, GenerationGone, UnknownParameter, near
 from ergaomnes.known import Known
@@ -214,6 +214,7 @@ class Doors:
                 for one in (media.CSV, media.TSV, media.PLAIN_JSON, media.TURTLE, media.MARKDOWN)
             ],
             "query": answered.bound.text,
+            "editor": root + editing(answered.bound.text),
         }
         return self._paged(request, lang, "question.html", values)
 
