@@ -46,6 +46,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_VALUE = 1000
+_HEADING = re.compile(r"^#\+.*\n", re.MULTILINE)
 _NO_QUESTIONS = ("rules", "slices")
 _QUESTIONS = ("competency", "world")
 
@@ -111,6 +112,11 @@ class Bound:
     question: Question
     terms: Mapping[str, tuple[Term, ...]]
     text: str
+
+    @property
+    def body(self) -> str:
+        """Give the query without the header that its page shows."""
+        return _HEADING.sub("", self.text)
 
 
 @dataclass(frozen=True)

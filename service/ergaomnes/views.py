@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ergaomnes import drawing
-from ergaomnes.endpoint import address, editing
+from ergaomnes.endpoint import address
 from ergaomnes.errors import BadParameter, UnknownPanel, UnknownPicture, near
 from ergaomnes.illustrating import PICTURES, Canvas
 from ergaomnes.links import Links
@@ -305,7 +305,6 @@ class Views:
 
     def _addresses(self, view: View, panel: Panel) -> dict[str, str]:
         found = panel.addresses(view.wish.root)
-        found["editor"] = view.wish.root + editing(panel.text)
         if view.layout.of or view.layout.at:
             found["embed"] = view.embedded(panel)
         if panel.plan.picture and "embed" in found:
@@ -326,7 +325,8 @@ class Views:
         # What is taken away leads back to where it is from.
         links = replace(wish.links, root=wish.home) if headed else wish.links
         legend = self.panels.words(self.plans.values, wish.lang)
-        canvas = Canvas(picture, view.on, legend, panel.names, links)
+        phrases = {name: said(words, wish.lang) for name, words in self.plans.phrases.items()}
+        canvas = Canvas(picture, view.on, legend, panel.names, links, phrases)
         return PICTURES[plan.picture](panel.table, canvas)
 
     def _source(self, view: View) -> str:
