@@ -2,20 +2,24 @@
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ergaomnes import drawing, media
 from ergaomnes.errors import UnknownThing
 from ergaomnes.links import Links
 from ergaomnes.operations import EMBEDDED
 from ergaomnes.plans import Layout
+from ergaomnes.search import Search
+from ergaomnes.templates import root_of
 from ergaomnes.thing import FORMATS
 from ergaomnes.views import CARD, EMBED, FACTS, Views, Wish
 
 HOME = "home"
+ARTICLE = "article"
 _OFFERED = (*FORMATS, media.HTML)
 _SVG = "image/svg+xml"
 _PNG = "image/png"
@@ -37,12 +41,42 @@ class Others(Protocol):
 class Doors:
     """Make the pages."""
 
-    def __init__(self, views: Views, others: Others) -> None:
+    def __init__(self, views: Views, others: Others, search: Search) -> None:
         self.views = views
         self.others = others
+        self.search = search
 
     async def thing(self, request: Request, layout: Layout, slug: str) -> Response:
-        """Answer with the page of a thing, or with the document that all things have."""
+        """Answer with the page of a thing; send who calls it by another name to it."""
+        answer = await self._thing(request, layout, slug)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            space = self.views.prefixes[layout.of]
+            found = (await self.search.index()).called(slug, space)
+            if len(found) == 1:
+                return self._elsewhere(request, found[0])
+        return answer
+
+    async def article(self, request: Request, instrument: str, number: str) -> Response:
+        """Send who names an instrument and the number of an article to its page."""
+        prefixes, index = self.views.prefixes, await self.search.index()
+        named = index.called(instrument, prefixes["instrument"])
+        found = {
+            one
+            for thing in named
+            for name in index.names_of(thing)
+            for one in index.called(f"{ARTICLE} {number} {name}", prefixes["provision"])
+        }
+        if len(found) == 1:
+            return self._elsewhere(request, found.pop())
+        iri = f"{prefixes['instrument']}{instrument}/{ARTICLE}/{number}"
+        return await self.others.document(request, iri)
+
+    def _elsewhere(self, request: Request, iri: str) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        place = Links(self.views.prefixes, root_of(request.scope))(iri)
+        return RedirectResponse(place + query, HTTPStatus.MOVED_PERMANENTLY)
+
+    async def _thing(self, request: Request, layout: Layout, slug: str) -> Response:
         query, accept = request.query_params, request.headers.get("accept")
         chosen, _ = media.wanted(accept, query.get("format"), _OFFERED)
         iri = self._iri(request, layout)
@@ -101,6 +135,11 @@ def router(doors: Doors) -> APIRouter:
         made.head(path, include_in_schema=False)(answered)
         made.get(path, summary=summary)(answered)
 
+    async def article(request: Request, instrument: str, number: str) -> Response:
+        return await doors.article(request, instrument, number)
+
+    place = f"/instrument/{{instrument}}/{ARTICLE}/{{number}}"
+    route(place, "An article by its number: its page is told by 301", article)
     for layout in doors.views.plans.pages.values():
         if layout.of:
             route(*_of_things(doors, layout))
