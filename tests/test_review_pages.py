@@ -116,7 +116,20 @@ def test_a_contributor_hands_in_and_a_curator_accepts_and_the_state_page_changes
         page.goto("/contributions?lang=en&state=accepted")
         expect(page.locator("tbody tr")).to_have_count(1)
         expect(page.locator("tbody tr")).to_contain_text("Witness")
+        # What changed is told by the generations too.
+        page.click("footer >> text=Changes")
+        expect(page.locator("tbody tr").first).to_contain_text("Served now")
+        page.locator("tbody tr").first.get_by_role("link", name="Since the one before").click()
+        expect(page.locator(".lead")).to_contain_text("facts come")
+        fact = page.locator("section.record", has_text="state:fra")
+        expect(fact.locator("ins")).to_contain_text("Hexagon Republic")
+        tab.check() if scripts else None
+        page.get_by_role("link", name="All generations").click()
+        page.locator("tbody th a").first.click()
+        expect(page.locator("h1")).to_contain_text("Generation")
+        tab.check() if scripts else None
         # And out of it again.
+        page.goto("/contributions?lang=en&state=accepted")
         page.locator("tbody tr a").click()
         page.fill("#reason", "The papers were forged")
         page.fill("#token", place.curator)
@@ -186,6 +199,10 @@ def test_the_list_speaks_the_language_of_its_reader(
         tab.page.goto(f"/contributions?lang={lang}")
         expect(tab.page.locator("h1")).to_have_text(heading)
         tab.check()
+        for path in ("/generations", "/diff"):
+            tab.page.goto(f"{path}?lang={lang}")
+            expect(tab.page.locator("html")).to_have_attribute("lang", lang)
+            tab.check()
     for path, status in (("?state=nope", 400), ("/4711", 404), ("/4711/read", 404)):
         answer = httpx.get(f"{place.url}/contributions{path}", headers=HTML)
         assert answer.status_code == status
@@ -209,3 +226,7 @@ def test_programs_are_answered_as_ever_and_a_field_is_no_key_to_them(place: Plac
         refused = client.post("/contributions/1/accept", data={"reason": "why"})
         assert refused.status_code == 401
         assert refused.headers["content-type"] == "application/problem+json"
+        for path in ("/generations", "/diff?from=current"):
+            assert client.get(path).headers["content-type"] == "application/json"
+        assert client.get("/diff").status_code == 400
+        assert client.get("/diff?from=nothing", headers=HTML).status_code == 404

@@ -169,7 +169,7 @@ def create_app(
         questions.router(known, catalogue, _runner(readers), templates, index),
         search.router(index, templates),
         validation.router(counter),
-        *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
+        *([] if settings.dump else [history.router(past.history, readers, catalogue, templates)]),
         home.router(pages, _routes()),
         views.router(views.Doors(pages, doors, index)),
         things.router(doors),

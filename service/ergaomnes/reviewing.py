@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ergaomnes.comparing import by_record
 from ergaomnes.contributing import LICENCES
 from ergaomnes.contributions import STATES, SUBMITTED, Contributions, Dossier
 from ergaomnes.errors import ErgaOmnesError
@@ -51,8 +52,8 @@ class Reviewing:
         """Read what a contribution holds."""
         patch, follows = contributions.patch(dossier.id), contributions.following(dossier.id)
         return Content(
-            records(patch, self.prefixes, reader.root),
-            records(follows, self.prefixes, reader.root),
+            records(by_record(patch, self.prefixes), self.prefixes, reader.root),
+            records(by_record(follows, self.prefixes), self.prefixes, reader.root),
             json.loads(contributions.report(dossier.id)),
         )
 

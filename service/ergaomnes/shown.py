@@ -1,12 +1,12 @@
 """The answer to a question as a page shows it: labels that lead to what they name, days, words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ergaomnes import media, results
 from ergaomnes.answers import Answered, shown_columns
 from ergaomnes.catalogue import Parameter
-from ergaomnes.comparing import by_record
+from ergaomnes.comparing import Compared
 from ergaomnes.engine import Iri, Literal, Table, Term, Triples, Truth
 from ergaomnes.patch import Patch
 from ergaomnes.search import Index
@@ -83,8 +83,8 @@ class Record:
     follows: tuple[Fact, ...]
 
 
-def records(patch: Patch, prefixes: Prefixes, root: str) -> tuple[Record, ...]:
-    """Show a patch by record: what goes stands beside what comes in its place."""
+def records(found: Iterable[Compared], prefixes: Prefixes, root: str) -> tuple[Record, ...]:
+    """Show what came and went by record: what goes stands beside what comes in its place."""
 
     def facts(lines: Patch) -> Iterator[Fact]:
         for is_added, side in ((False, lines.removed), (True, lines.added)):
@@ -102,7 +102,7 @@ def records(patch: Patch, prefixes: Prefixes, root: str) -> tuple[Record, ...]:
             in_order(Patch.of(one.added, one.removed)),
             in_order(one.follows),
         )
-        for one in by_record(patch, prefixes)
+        for one in found
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from ergaomnes import answers, comparing, media, patch, results
 from ergaomnes.catalogue import Catalogue, bound, renamed
@@ -18,12 +18,16 @@ from ergaomnes.errors import BadParameter, UnknownGeneration
 from ergaomnes.feeds import ATOM, JSON_FEED, Entry, Feed
 from ergaomnes.history import History, Published
 from ergaomnes.ledger import Change, read_ledger
+from ergaomnes.operations import scripted
+from ergaomnes.shown import records as records_shown
+from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.terms import prefixes
 from ergaomnes.worker import Readers
 
 _RDF_PATCH = media.Format("patch", (patch.MEDIA_TYPE,))
-_DIFFERENCES = (media.PLAIN_JSON, _RDF_PATCH)
-_MOST = 1000
+_RECORDS = (media.PLAIN_JSON, media.HTML)
+_DIFFERENCES = (media.PLAIN_JSON, _RDF_PATCH, media.HTML)
+_MOST, _USUAL, _ON_A_PAGE = 1000, 100, 25
 _ENTRIES = 100
 _FRESH = {"Cache-Control": "public, max-age=60"}
 _FORMS = {"atom": ATOM, "json": JSON_FEED}
@@ -33,7 +37,10 @@ _LINK_FORMAT = "application/link-format"
 class Doors:
     """The routes of history over one data folder, and the readers of what is served now."""
 
-    def __init__(self, history: History, readers: Readers, catalogue: Catalogue) -> None:
+    def __init__(
+        self, history: History, readers: Readers, catalogue: Catalogue, templates: Templates
+    ) -> None:
+        self.templates = templates
         self.history = history
         self.readers = readers
         self.catalogue = catalogue
@@ -49,24 +56,35 @@ class Doors:
         shown = found[begin : begin + limit]
         root = address(request.scope)
         body: dict[str, Any] = {"generations": [self._told(one, root) for one in shown]}
-        headers = dict(_FRESH)
+        headers = {"Vary": "Accept", **_FRESH}
         if begin + limit < len(found):
             body["next"] = f"{root}/generations?after={shown[-1].key}&limit={limit}"
             headers["Link"] = f'<{body["next"]}>; rel="next"'
+        if _reads_pages(request):
+            return self._page(request, "generations.html", body)
         return JSONResponse(body, headers=headers)
 
     async def one(self, request: Request, key: str) -> Response:
         """Tell one generation."""
         found = await asyncio.to_thread(self.history.__getitem__, key)
-        return JSONResponse(self._told(found, address(request.scope)), headers=_FRESH)
+        told = self._told(found, address(request.scope))
+        if _reads_pages(request):
+            return self._page(request, "generation.html", {"one": told})
+        return JSONResponse(told, headers={"Vary": "Accept", **_FRESH})
 
     async def difference(
-        self, request: Request, begin: str, end: str, after: str, limit: int
+        self, request: Request, begin: str, end: str, after: str, limit: int | None
     ) -> Response:
         """Say what sets a generation apart from another: by record, or as a patch."""
-        _within(limit)
         accept, name = request.headers.get("accept"), request.query_params.get("format")
         written_as, media_type = media.wanted(accept, name, _DIFFERENCES)
+        if limit is None:
+            limit = _ON_A_PAGE if written_as is media.HTML else _USUAL
+        _within(limit)
+        if not begin:
+            if written_as is media.HTML:
+                return self._page(request, "diff.html", {"begin": "", "end": "", "records": None})
+            raise BadParameter("from", "", "name a generation or a day to compare with")
         first, last = [await asyncio.to_thread(self._named, one) for one in (begin, end)]
         found = await asyncio.to_thread(self.history.delta, first.key, last.key)
         headers = {"Vary": "Accept", **_FRESH}
@@ -96,7 +114,24 @@ class Doors:
             query = {"from": first.key, "to": last.key, "after": shown[-1].iri, "limit": limit}
             body["next"] = f"{address(request.scope)}/diff?{urllib.parse.urlencode(query)}"
             headers["Link"] = f'<{body["next"]}>; rel="next"'
+        if written_as is media.HTML:
+            root = root_of(request.scope)
+            changed = await asyncio.to_thread(records_shown, shown, prefixes(), root)
+            ends = {"begin": first.key, "end": last.key}
+            return self._page(request, "diff.html", body | ends | {"changed": changed})
         return JSONResponse(body, headers=headers)
+
+    def _page(self, request: Request, name: str, told: Mapping[str, Any]) -> Response:
+        query = request.query_params
+        lang, root = language_of(request.headers, query.get("lang")), root_of(request.scope)
+        pairs = [(one, value) for one, value in query.multi_items() if one != "lang"]
+        here = f"{root}{request.url.path.removeprefix(root)}"
+        languages = [
+            (one, f"{here}?{urllib.parse.urlencode([*pairs, ('lang', one)])}") for one in LANGUAGES
+        ]
+        values = {"next": "", **told, "languages": languages}
+        text = self.templates.page(name, lang, root, values)
+        return HTMLResponse(text, headers={**scripted(lang), "Cache-Control": "public, no-cache"})
 
     async def map_of(self, request: Request, path: str) -> Response:
         """Give the time map of an address: each generation is a memento (RFC 7089, section 5)."""
@@ -233,10 +268,12 @@ class Doors:
         }
 
 
-def router(history: History, readers: Readers, catalogue: Catalogue) -> APIRouter:
+def router(
+    history: History, readers: Readers, catalogue: Catalogue, templates: Templates
+) -> APIRouter:
     """Make the routes."""
     made = APIRouter()
-    doors = Doors(history, readers, catalogue)
+    doors = Doors(history, readers, catalogue, templates)
 
     @made.get("/generations", summary="List every generation that was published")
     async def generations(request: Request, after: str = "", limit: int = 100) -> Response:
@@ -251,11 +288,9 @@ def router(history: History, readers: Readers, catalogue: Catalogue) -> APIRoute
         return RedirectResponse(f"/generations/{urllib.parse.quote(key, safe='')}", 303)
 
     @made.get("/diff", summary="Compare two generations, by key or by day")
-    async def difference(request: Request, after: str = "", limit: int = 100) -> Response:
+    async def difference(request: Request, after: str = "", limit: int | None = None) -> Response:
         given = request.query_params
         begin, end = given.get("from", ""), given.get("to", "")
-        if not begin:
-            raise BadParameter("from", "", "name a generation or a day to compare with")
         return await doors.difference(request, begin, end, after, limit)
 
     @made.get("/timemap/link/{path:path}", summary="List the mementos of an address (RFC 7089)")
@@ -271,6 +306,11 @@ def router(history: History, readers: Readers, catalogue: Catalogue) -> APIRoute
         return await doors.changes(request, form)
 
     return made
+
+
+def _reads_pages(request: Request) -> bool:
+    accept, name = request.headers.get("accept"), request.query_params.get("format")
+    return media.wanted(accept, name, _RECORDS)[0] is media.HTML
 
 
 def _act(row: Mapping[str, Any], root: str) -> Entry:
