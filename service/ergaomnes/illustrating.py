@@ -9,6 +9,8 @@ from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.links import Links
 
 _BOUND, _UNCERTAIN = "bound", "uncertain"
+_DOMESTIC, _INTERNATIONAL, _IN_EFFECT = "domestic", "international", "in effect"
+_LANES = {_DOMESTIC: 0, _INTERNATIONAL: 1, _IN_EFFECT: 1}
 
 Row = Mapping[str, Term | None]
 
@@ -81,5 +83,35 @@ def _day(term: Term | None) -> datetime.date | None:
     return None
 
 
-PICTURES: Mapping[str, Callable[[Table, Canvas], str]] = {"when-bound": when_bound}
+def two_lanes(table: Table, canvas: Canvas) -> str:
+    """Tell what happened, at home on the left and between States on the right."""
+    told = []
+    for row in table:
+        level, day = str(row["level"]), _day(row["date"])
+        if level not in _LANES or day is None:
+            continue
+        last = _day(row["date_not_after"])
+        is_turn = level == _IN_EFFECT
+        kind = str(row["kind"])
+        told.append(
+            drawing.Step(
+                _LANES[level],
+                day,
+                canvas.legend.get(kind, kind) if is_turn else canvas.name(row, "step"),
+                f"{day} – {last}" if last else day.isoformat(),
+                canvas.linked(row["step"]),
+                turning=is_turn,
+            )
+        )
+    if not told:
+        return ""
+    lanes = canvas.legend[_DOMESTIC], canvas.legend[_INTERNATIONAL]
+    on = drawing.Mark(canvas.on, canvas.on.isoformat())
+    return drawing.steps(canvas.picture, lanes, told, on=on)
+
+
+PICTURES: Mapping[str, Callable[[Table, Canvas], str]] = {
+    "two-lanes": two_lanes,
+    "when-bound": when_bound,
+}
 """The pictures by the names that the files of pages call them; they may give nothing."""

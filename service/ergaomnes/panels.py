@@ -3,12 +3,15 @@
 import asyncio
 import datetime
 import re
+import unicodedata
 import urllib.parse
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ergaomnes import media, results
 from ergaomnes.catalogue import Bound, Catalogue, Question, as_typed, bound, bound_text
+from ergaomnes.drawing import STANDINGS
 from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.errors import Busy
 from ergaomnes.guard import Guarded
@@ -18,10 +21,18 @@ from ergaomnes.worker import Readers
 
 DAY = "day"
 """The parameter that is the day of the page."""
+CHOICE = "choice"
+"""The column of what can be chosen."""
 _LABEL, _LAST_KNOWN = "_label", "last_known"
 _SOURCES = ("source", "text_source", "status_source")
 _HEADER = re.compile(r"^#\+.*\n", re.MULTILINE)
 _THINGS = {"label": "act"}
+_STATEMENTS = {
+    "statement": ("statement", "claim", "gap"),
+    "answer_statement": ("statement", "answer"),
+    "consequence": ("consequence", "gap"),
+}
+"""The columns that hold what a thing says: what it is asked for, and in which column it stands."""
 _TRIES = 3
 
 
@@ -38,6 +49,32 @@ class Cell:
     """Of a chip: good, doubt, bad, none, or open where nothing is known."""
     last_known: str = ""
     """Of a chip: the day after which it is no more than the last known state."""
+    title: str = ""
+    """What a short name stands for."""
+    sign: str = ""
+    """Of a chip: the sign for it where there is room for no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a table of two ways: what it is of, and what stands in each column."""
+
+    head: Cell
+    cells: tuple[tuple[Cell, ...], ...]
+    differs: bool
+    """Whether its first values are not the same in all columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """An answer as a table of two ways."""
+
+    columns: tuple[Cell, ...]
+    lines: tuple[Line, ...]
+    known: tuple[tuple[str, str], ...]
+    """For each column, the first and the last of the days after which it is only last known."""
+    legend: tuple[Cell, ...]
+    """What the signs in it mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +91,9 @@ class Panel:
     rows: tuple[tuple[Cell, ...], ...]
     total: int
     table: Table
+    grid: Grid | None
+    left_out: Counter[str]
+    """How many rows are not shown for what they answer, by how that is said."""
     names: Mapping[str, str]
     """What the things of the table are called in the reader's language, where it is not English."""
 
@@ -73,6 +113,15 @@ class Panel:
             "citation": f"{here}/citation?{given}" if given else f"{here}/citation",
             "about": f"{root}/query/{self.plan.question}",
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of what can be chosen for a field: the end of its IRI, and what it is called."""
+
+    slug: str
+    name: str
+    english: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +145,7 @@ class Panels:
         self.prefixes = catalogue.prefixes
         self.plans: Plans = plans(catalogue)
         self._questions: dict[str, Question] = {}
+        self._called: dict[tuple[str, str], dict[str, str]] = {}
 
     async def of(
         self, chosen: Sequence[Plan], given: Mapping[str, str], lang: str, links: Links
@@ -103,8 +153,10 @@ class Panels:
         """Ask panels with these parameters, as far as each takes them."""
         asked = [self._bound(one.question, {**given, **one.given}) for one in chosen]
         tables = await self._tables([one.text for one in asked])
-        names = await self._names(tables, lang)
-        painter = _Painter(self.plans, names, lang, links)
+        names, texts = await asyncio.gather(
+            self._names(tables, lang), self._statements(tables, lang)
+        )
+        painter = _Painter(self.plans, names, texts, lang, links)
         panels = tuple(
             painter.panel(plan, one, table, as_typed(one, self.prefixes))
             for plan, one, table in zip(chosen, asked, tables, strict=True)
@@ -114,6 +166,16 @@ class Panels:
     def words(self, values: Iterable[str], lang: str) -> Words:
         """Say how what questions answer in words of their own is said in a language."""
         return {one: said(self.plans.values[one], lang) for one in values}
+
+    async def choices(self, question: str, lang: str) -> tuple[Choice, ...]:
+        """Ask for what can be chosen, in the order of the alphabet."""
+        [table] = await self._tables([self._bound(question, {}).text])
+        names = await self._names([table], lang)
+        found = []
+        for row in table:
+            iri, english = str(row[CHOICE]), str(row[f"{CHOICE}_label"])
+            found.append(Choice(iri.rsplit("/", 1)[-1], names.get(iri, english), english))
+        return tuple(sorted(found, key=lambda one: alphabetical(one.name)))
 
     async def days(self, question: str, given: Mapping[str, str]) -> list[datetime.date]:
         """Ask for days, and give those that are any."""
@@ -156,17 +218,51 @@ class Panels:
         }
         if lang == "en" or not things:
             return {}
-        question = self.catalogue["names"]
-        ordered = sorted((one for one in things if one is not None), key=str)
-        asked = bound_text(question, {"thing": ordered, "lang": Literal(lang)})
-        [found] = await self._tables([asked])
+        found = await self._said("names", things, lang)
         return {str(row["thing"]): str(row["name"]) for row in found}
+
+    async def _statements(self, tables: Iterable[Table], lang: str) -> Mapping[str, str]:
+        """Give what is said in another language, by what it is in English."""
+        if lang == "en":
+            return {}
+        english: dict[Term, list[tuple[str, str]]] = {}
+        for table in tables:
+            for text, (asks, *things) in _STATEMENTS.items():
+                for row in table if text in table.columns else ():
+                    for one in (row[name] for name in things if name in table.columns):
+                        if one is not None and row[text] is not None:
+                            english.setdefault(one, []).append((asks, str(row[text])))
+        found = await self._said("statements", english, lang) if english else ()
+        return await self._labels(lang) | {
+            text: str(row[asks])
+            for row in found
+            for asks, text in english[row["thing"] or Iri("")]
+            if row[asks] is not None
+        }
+
+    async def _labels(self, lang: str) -> dict[str, str]:
+        """Give what concepts, bodies and speakers are called, by their English names."""
+        key = self.readers.generation, lang
+        if key not in self._called:
+            asked = bound_text(self.catalogue["labels"], {"lang": Literal(lang)})
+            [found] = await self._tables([asked])
+            self._called = {one: kept for one, kept in self._called.items() if one[0] == key[0]}
+            self._called[key] = {str(row["english"]): str(row["label"]) for row in found}
+        return self._called[key]
+
+    async def _said(self, question: str, things: Iterable[Term | None], lang: str) -> Table:
+        ordered = sorted((one for one in things if isinstance(one, Iri)), key=str)
+        asked = bound_text(self.catalogue[question], {"thing": ordered, "lang": Literal(lang)})
+        [found] = await self._tables([asked])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Painter:
     plans: Plans
     names: Mapping[str, str]
+    texts: Mapping[str, str]
+    """What texts in English are in the reader's language."""
     lang: str
     links: Links
     sources: dict[str, int] = field(default_factory=dict)
@@ -175,7 +271,15 @@ class _Painter:
     def panel(self, plan: Plan, asked: Bound, table: Table, typed: Mapping[str, str]) -> Panel:
         shown = [one for one in plan.columns if any(value is not None for value in _of(table, one))]
         rows = list(table)
-        cells = tuple(tuple(self._cell(row, one) for one in shown) for row in rows[: plan.rows])
+        left_out: Counter[str] = Counter()
+        for column, values in plan.without.items():
+            for row in rows:
+                if str(row[column]) in values:
+                    left_out[said(self.plans.values[str(row[column])], self.lang)] += 1
+            rows = [row for row in rows if str(row[column]) not in values]
+        grid = self._grid(plan, rows) if plan.across and rows else None
+        few = [] if grid else rows[: plan.rows]
+        cells = tuple(tuple(self._cell(row, one) for one in shown) for row in few)
         return Panel(
             plan=plan,
             title=said(plan.title, self.lang),
@@ -185,8 +289,52 @@ class _Painter:
             rows=cells,
             total=len(rows),
             table=table,
+            grid=grid,
+            left_out=left_out,
             names=self.names,
         )
+
+    def _grid(self, plan: Plan, rows: Sequence[Mapping[str, Term | None]]) -> Grid:
+        down, along = plan.across["row"], plan.across["column"]
+        columns: dict[Term | None, Cell] = {}
+        heads: dict[Term | None, Cell] = {}
+        cells: dict[tuple[Term | None, Term | None], tuple[Cell, ...]] = {}
+        known: dict[Term | None, set[str]] = {}
+        for row in rows:
+            place = row[down], row[along]
+            if place[0] not in heads:
+                heads[place[0]] = self._cell(row, down + _LABEL)
+            if place[1] is None:  # there is nothing that it could stand towards
+                continue
+            if place[1] not in columns:
+                head = self._short(row, along) if plan.short else self._cell(row, along + _LABEL)
+                columns[place[1]] = head
+            cells[place] = tuple(self._cell(row, one) for one in plan.columns)
+            known.setdefault(place[1], set()).add(str(row.get(_LAST_KNOWN) or ""))
+        across = sorted(columns, key=lambda one: alphabetical(columns[one].text))
+        lines = []
+        for one in sorted(heads, key=lambda one: alphabetical(heads[one].text)):
+            found = tuple(cells.get((one, column), ()) for column in across)
+            differs = len({each[0].text if each else "" for each in found}) > 1
+            lines.append(Line(heads[one], found, differs))
+        days = [sorted(known[column] - {""}) or [""] for column in across]
+        used = {
+            str(row[plan.columns[0]]): cells[row[down], row[along]][0]
+            for row in rows
+            if row[along] is not None and cells[row[down], row[along]][0].sign
+        }
+        order = (*STANDINGS, *sorted(used))
+        return Grid(
+            tuple(columns[one] for one in across),
+            tuple(lines),
+            tuple((each[0], each[-1]) for each in days),
+            tuple(used[one] for one in sorted(used, key=order.index)),
+        )
+
+    def _short(self, row: Mapping[str, Term | None], column: str) -> Cell:
+        """Show a thing by the label that the answer has for it, in whatever language."""
+        cell, label = self._cell(row, column + _LABEL), str(row[column + _LABEL])
+        return replace(cell, text=label, lang="en", title=cell.text if cell.text != label else "")
 
     def _cell(self, row: Mapping[str, Term | None], column: str) -> Cell:
         value = row[column]
@@ -197,7 +345,14 @@ class _Painter:
             words = self.plans.values.get(text, {"en": text, "tone": "none"})
             lang = "" if self.lang in words else "en"
             last = str(row.get(_LAST_KNOWN) or "")
-            return Cell(said(words, self.lang), lang, "", "chip", words["tone"], last)
+            return Cell(
+                said(words, self.lang),
+                lang,
+                kind="chip",
+                tone=words["tone"],
+                last_known=last,
+                sign=words.get("sign", ""),
+            )
         if isinstance(value, Literal) and value.datatype == Literal.DATE:
             return Cell(text, kind="day")
         if isinstance(value, Iri):
@@ -214,7 +369,16 @@ class _Painter:
         href = self.links(thing.value) if isinstance(thing, Iri) else ""
         if href and str(thing) in self.names:
             return Cell(self.names[str(thing)], self.lang, href)
+        if not href and text in self.texts:
+            return Cell(self.texts[text], self.lang)
         return Cell(text, "en", href)
+
+
+def alphabetical(text: str) -> str:
+    """Give what a text is sorted by: marks on its letters, and their case, come last."""
+    plain = unicodedata.normalize("NFKD", text)
+    bare = "".join(one for one in plain if not unicodedata.combining(one))
+    return f"{bare.casefold()} {text}"
 
 
 def _of(table: Table, column: str) -> Sequence[Term | None]:

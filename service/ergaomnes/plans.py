@@ -11,18 +11,24 @@ A page is a file `queries/pages/NAME.yaml`; the words of all are in `words.yaml`
     days: state-days            # the question for the days on which something changed
     takes: {s: state}           # other fields of its address, and the parameters they are
     needs: [s]                  # those without which nothing is asked
+    choices: {s: states-to-choose}      # the question for what a field can be; names will do too
+    flags: [differences]        # fields that only change what is shown, by their being there
     panels:
       - name: timeline          # unique on the page
         question: state-timeline
         title: {en: …, fr: …, ru: …}
         columns: [since, …]     # those that are shown, where they hold anything
+        across: {row: state, column: instrument}    # one row for each state, one column for each
+                                # instrument, and in each cell what `columns` of the answer hold
+        short: true             # the columns are headed by the labels of the answer, untranslated
         rows: 50                # how many at most; all are one link away
+        without: {change: […]}  # rows with these answers are counted, not shown
         given: {right: …}       # parameters that are always the same here
         picture: when-bound     # a picture of the answer, one of `illustrating.PICTURES`
         picture_says: {en: …, fr: …, ru: …}     # what can be seen in it, for who does not see it
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +53,9 @@ class Plan:
     title: Words
     columns: tuple[str, ...]
     rows: int = _MOST_ROWS
+    across: Words = field(default_factory=dict)
+    short: bool = False
+    without: Mapping[str, Sequence[str]] = field(default_factory=dict)
     given: Words = field(default_factory=dict)
     picture: str = ""
     picture_says: Words = field(default_factory=dict)
@@ -67,6 +76,8 @@ class Layout:
     days: str = ""
     takes: Words = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    choices: Words = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
 
     @cached_property
     def fields(self) -> Words:
@@ -108,7 +119,8 @@ def _layout(file: Path) -> Layout:
     panels = tuple(
         Plan(**{**one, "columns": tuple(one["columns"])}) for one in read.pop("panels", ())
     )
-    return Layout(file.stem, panels, **{**read, "needs": tuple(read.get("needs", ()))})
+    listed = {name: tuple(read.get(name, ())) for name in ("needs", "flags")}
+    return Layout(file.stem, panels, **{**read, **listed})
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from ergaomnes.endpoint import address
 from ergaomnes.errors import BadParameter, UnknownPanel, UnknownPicture, near
 from ergaomnes.illustrating import PICTURES, Canvas
 from ergaomnes.links import Links
-from ergaomnes.panels import DAY, Asked, Panel, Panels
-from ergaomnes.plans import Layout, Plan, said
+from ergaomnes.panels import DAY, Asked, Choice, Panel, Panels
+from ergaomnes.plans import Layout, Plan, Words, said
 from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.thing import FORMATS, Things
 
@@ -72,10 +72,15 @@ class View:
     days: Sequence[datetime.date] = ()
     given: Mapping[str, str] = field(default_factory=dict)
     """The fields of its address but for the day and the language."""
+    choices: Mapping[str, Sequence[Choice]] = field(default_factory=dict)
+    """What can be chosen for a field."""
 
-    def at(self, day: datetime.date | None = None, lang: str = "") -> str:
-        """Give the address of this page on a day, in a language."""
-        pairs = {name: value for name, value in self.given.items() if name != self.layout.of}
+    def at(
+        self, day: datetime.date | None = None, lang: str = "", given: Words | None = None
+    ) -> str:
+        """Give the address of this page on a day, in a language, with other fields."""
+        changed = {**self.given, **(given or {})}
+        pairs = {name: text for name, text in changed.items() if text and name != self.layout.of}
         if self.layout.day:
             pairs[ON] = (day or self.on).isoformat()
         pairs["lang"] = lang or self.wish.lang
@@ -123,7 +128,7 @@ class Views:
         found: dict[str, list[str]] = {}
         for name, text in pairs:
             found.setdefault(name, []).append(text)
-        taken = (*(layout.fields if layout else ()), ON)
+        taken = (*((*layout.fields, *layout.flags) if layout else ()), ON)
         fields = {name: ",".join(filter(None, found.get(name, ()))) for name in taken}
         if slug and layout:
             fields[layout.of] = slug
@@ -143,8 +148,11 @@ class Views:
         subject = await self._subject(layout, wish)
         if subject is None:
             return None
+        choices = await self._choices(layout, wish.lang)
+        wish = replace(wish, fields=_chosen(wish.fields, choices))
         chosen = () if any(not wish.fields.get(one) for one in layout.needs) else layout.panels
         view = await self._view(layout, subject, chosen, wish)
+        view = replace(view, choices=choices)
         if layout.of and not view.asked.panels[0].rows:
             return None
         return view
@@ -188,11 +196,14 @@ class Views:
         if layout is None or panel not in known:
             every = [f"{page.name}/{one.name}" for page in self._pages() for one in page.panels]
             raise UnknownPanel(f"{name}/{panel}"[:100], near(f"{name}/{panel}"[:100], every))
-        if lacking := next((one for one in layout.fields if not wish.fields.get(one)), ""):
+        needed = (*([layout.of] if layout.of else []), *layout.needs)
+        if lacking := next((one for one in needed if not wish.fields.get(one)), ""):
             raise BadParameter(lacking, "", "this panel is about one, and none is named")
         subject = await self._subject(layout, wish)
         if subject is None:
             raise UnknownPanel(f"{name}/{panel}", ())
+        choices = await self._choices(layout, wish.lang)
+        wish = replace(wish, fields=_chosen(wish.fields, choices))
         return await self._view(layout, subject, (known[panel],), wish)
 
     def _pages(self) -> Sequence[Layout]:
@@ -212,14 +223,23 @@ class Views:
         path = Links(self.prefixes)(iri)
         return Subject(known.name.value, known.name.language, path, iri)
 
+    async def _choices(self, layout: Layout, lang: str) -> dict[str, Sequence[Choice]]:
+        return {
+            name: await self.panels.choices(question, lang)
+            for name, question in layout.choices.items()
+        }
+
     async def _view(
         self, layout: Layout, subject: Subject, chosen: Sequence[Plan], wish: Wish
     ) -> View:
         on = _day(wish.fields.get(ON, ""), wish.today)
-        given = {name: text for name in layout.fields if (text := wish.fields.get(name))}
-        parameters = {layout.fields[name]: text for name, text in given.items()}
+        asked_for = (*layout.fields, *layout.flags)
+        given = {name: text for name in asked_for if name != ON and (text := wish.fields.get(name))}
+        parameters = {
+            layout.fields[name]: text for name, text in given.items() if name in layout.fields
+        }
         if layout.day:
-            parameters[DAY] = on.isoformat()
+            parameters |= {DAY: on.isoformat(), layout.takes.get(ON, DAY): on.isoformat()}
         asked = self.panels.of(chosen, parameters, wish.lang, wish.links)
         if not layout.days:
             return View(layout, subject, wish, on, await asked, (), given)
@@ -242,6 +262,9 @@ class Views:
             "counts": self._counts(view),
             "lead_words": said(layout.lead, wish.lang),
             "given": view.given,
+            "choices": view.choices,
+            "with": {name: view.at(given={name: "1"}) for name in layout.flags},
+            "without": {name: view.at(given={name: ""}) for name in layout.flags},
             "panels": view.asked.panels,
             "sources": view.asked.sources,
             "addresses": {one.name: self._addresses(view, one) for one in view.asked.panels},
@@ -346,6 +369,28 @@ class Views:
                 for one in view.asked.panels
             ],
         }
+
+
+def _chosen(
+    fields: Mapping[str, str], choices: Mapping[str, Sequence[Choice]]
+) -> Mapping[str, str]:
+    """Put what stands in an address for each name that was typed; raise for what is no choice."""
+    found = dict(fields)
+    for name, known in choices.items():
+        called = {
+            text.casefold(): one for one in known for text in (one.english, one.name, one.slug)
+        }
+        slugs = []
+        for typed in filter(None, (one.strip() for one in fields.get(name, "").split(","))):
+            if typed.casefold() not in called:
+                others = [called[one].name for one in near(typed.casefold(), called)]
+                why = "it is none of those that can be chosen"
+                raise BadParameter(
+                    name, typed[:60], f"{why}; near to it: {', '.join(others)}" if others else why
+                )
+            slugs.append(called[typed.casefold()].slug)
+        found[name] = ",".join(dict.fromkeys(slugs))
+    return found
 
 
 def _typed(pairs: Mapping[str, str]) -> str:
