@@ -100,7 +100,7 @@ def test_the_three_ways_of_asking_give_the_same(client: httpx.Client) -> None:
         ("application/xml;q=0.9, text/csv;q=0.5", "application/xml"),
         ("text/csv", "text/csv; charset=utf-8"),
         ("text/tab-separated-values", "text/tab-separated-values; charset=utf-8"),
-        ("text/html, */*;q=0.1", "application/sparql-results+json"),
+        ("text/html, */*;q=0.1", "text/html; charset=utf-8"),
     ],
 )
 def test_a_table_is_negotiated(client: httpx.Client, accept: str | None, media_type: str) -> None:

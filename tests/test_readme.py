@@ -148,6 +148,7 @@ def undated(block: Block) -> list[str]:
 
 # --- a small manual, right and then wrong ------------------------------------------------------
 
+NEAR = "denunciations-compared, inspection-compared or denunciations-and-limitations"
 SMALL = f"""# A small manual
 
 See [the licence](LICENSE) and [the start](#a-small-manual).
@@ -166,7 +167,7 @@ one
 {manual.LEFT_OUT}
 three
 $ uv run ergaomnes ask denunciation-compared
-{manual.LEFT_OUT} Did you mean denunciations-compared or denunciations-and-limitations?
+{manual.LEFT_OUT} Did you mean {NEAR}?
 ```
 
 Then ask it by a program:

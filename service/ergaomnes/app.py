@@ -54,6 +54,7 @@ from ergaomnes.routes import (
     updates,
     validation,
     views,
+    workbench,
 )
 from ergaomnes.search import Search
 from ergaomnes.settings import Settings
@@ -133,7 +134,8 @@ def create_app(
     )
     templates = Templates()
     desk = updates.Desk(curation, readers)
-    door = sparql.Door(known, endpoint, desk.updated)
+    bench = workbench.Workbench(Things(readers, catalogue), catalogue, templates)
+    door = sparql.Door(known, endpoint, desk.updated, bench.page)
     made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, door))
     if not is_past:
         if settings.dump is None:
@@ -160,6 +162,7 @@ def create_app(
         updates.router(desk),
         contributions.router(desk, judges, validation.sent, lambda: readers.generation),
         descriptions.router(endpoint),
+        workbench.router(bench),
         questions.router(known, catalogue, _runner(readers), templates, index),
         search.router(index, templates),
         validation.router(judges, templates),

@@ -4,7 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +46,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _LONGEST_VALUE = 1000
+_HEADING = re.compile(r"^#\+.*\n", re.MULTILINE)
 _NO_QUESTIONS = ("rules", "slices")
 _QUESTIONS = ("competency", "world")
 
@@ -112,13 +113,21 @@ class Bound:
     terms: Mapping[str, tuple[Term, ...]]
     text: str
 
+    @property
+    def body(self) -> str:
+        """Give the query without the header that its page shows."""
+        return _HEADING.sub("", self.text)
+
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All query files of a folder but the rules, by name; each is read when it is asked for."""
+    """All query files of a folder but the rules, by name; each is read when it has changed."""
 
     folder: Path
     prefixes: Prefixes
+    _kept: dict[Path, tuple[tuple[int, int], Question]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def files(self) -> Mapping[str, Path]:
@@ -157,12 +166,19 @@ class Catalogue:
             if number is None or number[1] not in self._numbers:
                 raise UnknownQuestion(asked, near(name, self._asked))
             name = self._numbers[number[1]]
-        return read(self.files[name], self.prefixes)
+        return self._read(self.files[name])
 
     def __iter__(self) -> Iterator[Question]:
         """Give the questions people ask, the numbered first; the parts of pages are not of them."""
-        asked = (read(file, self.prefixes) for file in self._asked.values())
+        asked = map(self._read, self._asked.values())
         return iter(sorted(asked, key=lambda question: (question.number or "~", question.name)))
+
+    def _read(self, file: Path) -> Question:
+        found = file.stat()
+        state = (found.st_mtime_ns, found.st_size)
+        if file not in self._kept or self._kept[file][0] != state:
+            self._kept[file] = state, read(file, self.prefixes)
+        return self._kept[file][1]
 
     def faults(self) -> dict[Path, tuple[str, ...]]:
         """Give every file whose header does not fit its query, with what is wrong."""
@@ -378,6 +394,11 @@ def _projection(tokens: list[guard.Token]) -> list[str]:
     return names
 
 
+@lru_cache(maxsize=512)
+def _places(text: str) -> list[_ValuesLine]:
+    return _values_lines(list(guard.tokens(text)))
+
+
 def _values_lines(tokens: list[guard.Token]) -> list[_ValuesLine]:
     """Find every `VALUES ?name { … }`, with the place of what stands between its braces."""
     lines = []
@@ -471,7 +492,7 @@ def _rebound(text: str, terms: Mapping[str, tuple[Term, ...]]) -> str:
     """Put the terms between the braces of every VALUES line of their name."""
     parts: list[str] = []
     end = 0
-    for line in _values_lines(list(guard.tokens(text))):
+    for line in _places(text):
         if line.name in terms:
             put = " ".join(str(theirs(one)) for one in terms[line.name])
             parts += [text[end : line.start], f" {put} "]

@@ -5,6 +5,7 @@ where it can be asked and fetched. Addresses are those under which the caller ca
 """
 
 import re
+import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -186,6 +187,11 @@ begin with {self.prefixes.base} and answer under {base} too.
 
     def _iri(self, curie: str) -> Iri:
         return Iri(self.prefixes.iri(curie))
+
+
+def editing(query: str) -> str:
+    """Give the path of the page that has a query in its editor, without asking it."""
+    return f"{SPARQL}?{urllib.parse.urlencode({'edit': '1', 'query': query.strip()})}"
 
 
 def address(scope: Scope) -> str:

@@ -2,13 +2,13 @@
 
 import datetime
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ergaomnes import drawing
 from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.links import Links
 
-_BOUND, _UNCERTAIN = "bound", "uncertain"
+_BOUND, _LEFT, _UNCERTAIN = "bound", "left", "uncertain"
 _DOMESTIC, _INTERNATIONAL, _IN_EFFECT = "domestic", "international", "in effect"
 _LANES = {_DOMESTIC: 0, _INTERNATIONAL: 1, _IN_EFFECT: 1}
 
@@ -26,6 +26,8 @@ class Canvas:
     names: Mapping[str, str]
     """What things are called in the reader's language, where that is not English."""
     links: Links
+    phrases: Mapping[str, str] = field(default_factory=dict)
+    """Other words that pictures say."""
 
     def name(self, row: Row, column: str) -> str:
         """Give what the thing in a column is called."""
@@ -53,6 +55,68 @@ def when_bound(table: Table, canvas: Canvas) -> str:
     return drawing.timeline(
         canvas.picture, tuple(rows.values()), legend=canvas.legend, end=max(days), on=on
     )
+
+
+def world_standing(table: Table, canvas: Canvas) -> str:
+    """Draw how each state stands on a map of the world; nothing where there is no map."""
+    if not drawing.has_map():
+        return ""
+    places = []
+    for row in table:
+        name, standing = canvas.name(row, "state"), str(row["standing"])
+        said = f"{name}: {canvas.legend.get(standing, standing)}"
+        days = (str(day) if (day := row.get(one)) else "" for one in ("in_force", "ended"))
+        span = " – ".join(days).strip(" –") if standing in (_BOUND, _LEFT) else ""
+        text = f"{said}, {span}" if span else said
+        href = canvas.linked(row["state"])
+        places.append(drawing.Place(str(row["iso3"] or ""), name, standing, text, href))
+    return drawing.world_map(
+        canvas.picture, places, legend=canvas.legend, disputed=canvas.phrases["disputed"]
+    )
+
+
+def parties_by_year(table: Table, canvas: Canvas) -> str:
+    """Draw how many were parties at the end of each year, by deposit and by effect."""
+    series = []
+    for column in ("by_effect", "by_deposit"):
+        points = [
+            (datetime.date(int(str(row["year"])), 12, 31), int(str(row[column]))) for row in table
+        ]
+        series.append(drawing.Series(canvas.phrases[column], points))
+    return drawing.lines(canvas.picture, series) if table.rows else ""
+
+
+def how_many_bound(table: Table, canvas: Canvas) -> str:
+    """Draw how many each instrument binds; those of which that is not known are left out."""
+    bars = [
+        drawing.Bar(str(row["instrument_label"]), int(str(row["bound"])),
+                    href=canvas.linked(row["instrument"]))
+        for row in table
+        if row["bound"] is not None
+    ]  # fmt: skip
+    bars.sort(key=lambda bar: -bar.value)
+    return drawing.bars(canvas.picture, bars) if bars else ""
+
+
+def oversight_chain(table: Table, canvas: Canvas) -> str:
+    """Draw from an obligation to its article, the bodies that look into it, and how they do."""
+    steps = ("obligation", "provision", "body", "power")
+    chosen = [one for one in steps if any(row[one] is not None for row in table)]
+    nodes: dict[str, drawing.Node] = {}
+    links: dict[tuple[str, str], None] = {}
+    for row in table:
+        before = ""
+        for place, step in enumerate(chosen):
+            thing = row[step]
+            key = f"{step} {thing}"
+            nodes.setdefault(
+                key, drawing.Node(key, place, canvas.name(row, step), canvas.linked(thing))
+            )
+            if before:
+                links.setdefault((before, key))
+            before = key
+    columns = [canvas.phrases[one] for one in chosen]
+    return drawing.chain(canvas.picture, columns, tuple(nodes.values()), tuple(links))
 
 
 def _spans(row: Row, treaty: str, canvas: Canvas) -> Iterator[drawing.Span]:
@@ -111,7 +175,11 @@ def two_lanes(table: Table, canvas: Canvas) -> str:
 
 
 PICTURES: Mapping[str, Callable[[Table, Canvas], str]] = {
+    "how-many-bound": how_many_bound,
+    "oversight-chain": oversight_chain,
+    "parties-by-year": parties_by_year,
     "two-lanes": two_lanes,
     "when-bound": when_bound,
+    "world-standing": world_standing,
 }
 """The pictures by the names that the files of pages call them; they may give nothing."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import path_of
 
-_DATED = ("state", "instrument", "body")
+_DATED = ("state", "instrument", "provision", "norm", "body")
 """The kinds of things whose pages take a day."""
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import datetime
-import re
 import unicodedata
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ergaomnes import media, results
-from ergaomnes.catalogue import Bound, Catalogue, Question, as_typed, bound, bound_text
+from ergaomnes.catalogue import Bound, Catalogue, as_typed, bound, bound_text
 from ergaomnes.drawing import STANDINGS
 from ergaomnes.engine import Iri, Literal, Table, Term
 from ergaomnes.errors import Busy
@@ -25,7 +24,6 @@ CHOICE = "choice"
 """The column of what can be chosen."""
 _LABEL, _LAST_KNOWN = "_label", "last_known"
 _SOURCES = ("source", "text_source", "status_source")
-_HEADER = re.compile(r"^#\+.*\n", re.MULTILINE)
 _THINGS = {"label": "act"}
 _STATEMENTS = {
     "statement": ("statement", "claim", "gap"),
@@ -34,6 +32,7 @@ _STATEMENTS = {
 }
 """The columns that hold what a thing says: what it is asked for, and in which column it stands."""
 _TRIES = 3
+_ADDRESS = "http://www.w3.org/2001/XMLSchema#anyURI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ class Cell:
     """Of a chip: the day after which it is no more than the last known state."""
     title: str = ""
     """What a short name stands for."""
+    word: str = ""
+    """Of a chip: the word that the question answers."""
     sign: str = ""
     """Of a chip: the sign for it where there is room for no more."""
 
@@ -97,13 +98,22 @@ class Panel:
     names: Mapping[str, str]
     """What the things of the table are called in the reader's language, where it is not English."""
 
+    columns: tuple[str, ...] = ()
+    """The columns that are shown."""
+
     @property
     def name(self) -> str:
         """Give the name that it has on its page."""
         return self.plan.name
 
+    @property
+    def records(self) -> tuple[Mapping[str, Cell], ...]:
+        """Give the rows that are shown, each value by its column, those without any too."""
+        empty = dict.fromkeys(self.plan.columns, Cell(""))
+        return tuple(empty | dict(zip(self.columns, row, strict=True)) for row in self.rows)
+
     def addresses(self, root: str) -> dict[str, str]:
-        """Give where the question is told, its whole answer in two forms, and how it is cited."""
+        """Give where the question is told, answered whole in two forms, cited, and edited."""
         given = urllib.parse.urlencode(self.typed, safe=":,")
         here = f"{root}/questions/{self.plan.question}"
         both = f"{here}?{given}&" if given else f"{here}?"
@@ -111,6 +121,8 @@ class Panel:
             "csv": f"{both}format=csv",
             "json": f"{both}format=json",
             "citation": f"{here}/citation?{given}" if given else f"{here}/citation",
+            "editor": f"{here}/editor?{given}" if given else f"{here}/editor",
+            "asked": f"{here}?{given}" if given else here,
             "about": f"{root}/query/{self.plan.question}",
         }
 
@@ -144,7 +156,6 @@ class Panels:
         self.catalogue = catalogue
         self.prefixes = catalogue.prefixes
         self.plans: Plans = plans(catalogue)
-        self._questions: dict[str, Question] = {}
         self._called: dict[tuple[str, str], dict[str, str]] = {}
 
     async def of(
@@ -189,9 +200,7 @@ class Panels:
         return found
 
     def _bound(self, name: str, given: Mapping[str, str]) -> Bound:
-        if name not in self._questions:  # reading a file of the package costs more than asking
-            self._questions[name] = self.catalogue[name]
-        question = self._questions[name]
+        question = self.catalogue[name]
         fit = {one: value for one, value in given.items() if one in question.parameters}
         return bound(question, fit, self.prefixes, datetime.datetime.now(datetime.UTC).date())
 
@@ -278,20 +287,23 @@ class _Painter:
                     left_out[said(self.plans.values[str(row[column])], self.lang)] += 1
             rows = [row for row in rows if str(row[column]) not in values]
         grid = self._grid(plan, rows) if plan.across and rows else None
-        few = [] if grid else rows[: plan.rows]
+        # Rows that differ only in what is not shown are shown once.
+        distinct = list({tuple(row[one] for one in shown): row for row in reversed(rows)}.values())
+        few = [] if grid else distinct[::-1][: plan.rows]
         cells = tuple(tuple(self._cell(row, one) for one in shown) for row in few)
         return Panel(
             plan=plan,
             title=said(plan.title, self.lang),
-            text=_HEADER.sub("", asked.text),
+            text=asked.body,
             typed=typed,
             headings=tuple(said(self.plans.columns[_bare(one)], self.lang) for one in shown),
             rows=cells,
-            total=len(rows),
+            total=len(distinct),
             table=table,
             grid=grid,
             left_out=left_out,
             names=self.names,
+            columns=tuple(shown),
         )
 
     def _grid(self, plan: Plan, rows: Sequence[Mapping[str, Term | None]]) -> Grid:
@@ -342,26 +354,28 @@ class _Painter:
             return Cell("")
         text = str(value)
         if column in self.plans.chips:
-            words = self.plans.values.get(text, {"en": text, "tone": "none"})
-            lang = "" if self.lang in words else "en"
-            last = str(row.get(_LAST_KNOWN) or "")
-            return Cell(
-                said(words, self.lang),
-                lang,
-                kind="chip",
-                tone=words["tone"],
-                last_known=last,
-                sign=words.get("sign", ""),
-            )
-        if isinstance(value, Literal) and value.datatype == Literal.DATE:
-            return Cell(text, kind="day")
+            return self._chip(text, str(row.get(_LAST_KNOWN) or ""))
         if isinstance(value, Iri):
             short = text.removeprefix(self.links.prefixes.base)
             return Cell(short, href=self.links(text))
         if column in _SOURCES:
             number = self.sources.setdefault(text, len(self.sources) + 1)
             return Cell(str(number), kind="source")
+        if isinstance(value, Literal) and value.datatype in _TYPED:
+            return _TYPED[value.datatype](text)
         return self._named(row, column, text)
+
+    def _chip(self, text: str, last_known: str) -> Cell:
+        words = self.plans.values.get(text, {"en": text, "tone": "none"})
+        return Cell(
+            said(words, self.lang),
+            "" if self.lang in words else "en",
+            kind="chip",
+            tone=words["tone"],
+            last_known=last_known,
+            word=text,
+            sign=words.get("sign", ""),
+        )
 
     def _named(self, row: Mapping[str, Term | None], column: str, text: str) -> Cell:
         """Show what something is called, or other words."""
@@ -379,6 +393,21 @@ def alphabetical(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text)
     bare = "".join(one for one in plain if not unicodedata.combining(one))
     return f"{bare.casefold()} {text}"
+
+
+def _abroad(address: str) -> Cell:
+    """Lead to where a document is, named by its host, if a browser may be sent there."""
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme not in ("https", "http"):
+        return Cell(address)
+    return Cell(parts.netloc, href=address)
+
+
+_TYPED: Mapping[str, Callable[[str], Cell]] = {
+    Literal.DATE: lambda text: Cell(text, kind="day"),
+    Literal.INTEGER: Cell,
+    _ADDRESS: _abroad,
+}
 
 
 def _of(table: Table, column: str) -> Sequence[Term | None]:

@@ -23,6 +23,8 @@ A page is a file `queries/pages/NAME.yaml`; the words of all are in `words.yaml`
         short: true             # the columns are headed by the labels of the answer, untranslated
         rows: 50                # how many at most; all are one link away
         without: {change: […]}  # rows with these answers are counted, not shown
+        shown: folded           # below its picture, the table is opened by the reader; or `list`:
+                                # an answer of one row, as a list of its columns
         given: {right: …}       # parameters that are always the same here
         picture: when-bound     # a picture of the answer, one of `illustrating.PICTURES`
         picture_says: {en: …, fr: …, ru: …}     # what can be seen in it, for who does not see it
@@ -56,6 +58,7 @@ class Plan:
     across: Words = field(default_factory=dict)
     short: bool = False
     without: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    shown: str = ""
     given: Words = field(default_factory=dict)
     picture: str = ""
     picture_says: Words = field(default_factory=dict)

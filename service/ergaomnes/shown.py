@@ -1,7 +1,7 @@
 """The answer to a question as a page shows it: labels that lead to what they name, days, words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ergaomnes.answers import Answered, shown_columns
 from ergaomnes.catalogue import Parameter
@@ -15,6 +15,9 @@ _MOST_CHOICES = 400
 _LABEL = "_label"
 _TRIPLE = ("subject", "property", "value")
 
+# What a text or a number is of itself needs no saying.
+_PLAIN = (Literal.STRING, Literal.INTEGER)
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -24,6 +27,9 @@ class Cell:
     href: str = ""
     is_day: bool = False
     is_abroad: bool = False
+    lang: str = ""
+    note: str = ""
+    """The language of a text, or the datatype of a value, in short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,26 @@ def shown(answered: Answered, prefixes: Prefixes, root: str) -> Shown:
         for row in list(answer)[:MOST_ROWS]
     )
     return Shown(columns, rows, len(answer.rows))
+
+
+def plain(table: Table, prefixes: Prefixes, root: str) -> Shown:
+    """Show the answer to any query: things by the short forms of their addresses."""
+    columns = tuple(Column(name, "") for name in table.columns)
+    rows = tuple(
+        tuple(_noted(row[name], _cell({name: row[name]}, name, prefixes, root), prefixes)
+              for name in table.columns)
+        for row in list(table)[:MOST_ROWS]
+    )  # fmt: skip
+    return Shown(columns, rows, len(table.rows))
+
+
+def _noted(value: Term | None, cell: Cell, prefixes: Prefixes) -> Cell:
+    """Say of a literal what it is, where it is more than a text or a day."""
+    if not isinstance(value, Literal) or cell.is_day or value.datatype in _PLAIN:
+        return cell
+    if value.language:
+        return replace(cell, lang=value.language, note=value.language)
+    return replace(cell, note=prefixes.short(value.datatype))
 
 
 def fields(answered: Answered, prefixes: Prefixes, index: Index, lang: str) -> tuple[Field, ...]:

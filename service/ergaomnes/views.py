@@ -305,8 +305,6 @@ class Views:
 
     def _addresses(self, view: View, panel: Panel) -> dict[str, str]:
         found = panel.addresses(view.wish.root)
-        query = urllib.parse.urlencode({"edit": "1", "query": panel.text.strip()})
-        found["editor"] = f"{view.wish.root}/sparql?{query}"
         if view.layout.of or view.layout.at:
             found["embed"] = view.embedded(panel)
         if panel.plan.picture and "embed" in found:
@@ -327,7 +325,8 @@ class Views:
         # What is taken away leads back to where it is from.
         links = replace(wish.links, root=wish.home) if headed else wish.links
         legend = self.panels.words(self.plans.values, wish.lang)
-        canvas = Canvas(picture, view.on, legend, panel.names, links)
+        phrases = {name: said(words, wish.lang) for name, words in self.plans.phrases.items()}
+        canvas = Canvas(picture, view.on, legend, panel.names, links, phrases)
         return PICTURES[plan.picture](panel.table, canvas)
 
     def _source(self, view: View) -> str:

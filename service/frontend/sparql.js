@@ -121,7 +121,7 @@ function edit(field) {
         SparqlLanguage.data.of({ autocomplete: completion(vocabulary(field.dataset.vocabulary || "/vocab.json")) }),
         scheme.of(look(dark.matches)),
         EditorView.lineWrapping,
-        EditorView.contentAttributes.of({ "aria-label": name, spellcheck: "false" }),
+        EditorView.contentAttributes.of({ "aria-label": name, spellcheck: "false", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) field.value = update.state.doc.toString();
         }),

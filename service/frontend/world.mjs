@@ -11,10 +11,10 @@ import { presimplify, quantile, simplify } from "topojson-simplify";
 
 const WIDTH = 960;
 const HEIGHT = 476;
-const KEPT = 0.16; // the share of points that is left out
+const KEPT = 0.06; // the share of points that is kept: at the size of a page nobody sees more
 const SMALL = 6; // square pixels; what is smaller needs a point to be seen
 const APART = 5.8; // pixels from one point to the next
-const LEAST = 0.35; // square pixels; an island that is smaller is left out, unless it is all there is
+const LEAST = 0.5; // square pixels; an island that is smaller is left out, unless it is all there is
 
 // Natural Earth's map at 1:50m leaves out one member State of the United Nations.
 const MISSING = [{ code: "TUV", name: "Tuvalu", at: [179.2, -8.52] }];

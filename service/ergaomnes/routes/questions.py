@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from ergaomnes import answers, citing, media, problems, results
 from ergaomnes.catalogue import (
@@ -21,7 +21,7 @@ from ergaomnes.catalogue import (
     bound,
     renamed,
 )
-from ergaomnes.endpoint import address
+from ergaomnes.endpoint import address, editing
 from ergaomnes.engine import Answer, Literal, Table, Term, Triples
 from ergaomnes.errors import BadParameter, BadRequest, GenerationGone, UnknownParameter, near
 from ergaomnes.known import Known
@@ -214,6 +214,7 @@ class Doors:
                 for one in (media.CSV, media.TSV, media.PLAIN_JSON, media.TURTLE, media.MARKDOWN)
             ],
             "query": answered.bound.text,
+            "editor": root + self._location(answered, {}, "/editor"),
         }
         return self._paged(request, lang, "question.html", values)
 
@@ -253,6 +254,12 @@ class Doors:
         )
         body = citing.WRITERS[written_as.name](citation)
         return Response(body, media_type=media_type, headers={"Vary": "Accept"})
+
+    def edited(self, request: Request, name: str) -> Response:
+        """Send whoever would change the query of a question to the editor, with it filled in."""
+        given, _ = self._told(request)
+        asked = bound(self.catalogue[name], given, self.prefixes, _today())
+        return RedirectResponse(root_of(request.scope) + editing(asked.body), 303)
 
     def _told(self, request: Request) -> tuple[dict[str, str], dict[str, str]]:
         """Part what the question is asked with from how its answer is wanted."""
@@ -375,6 +382,11 @@ def router(
     @made.get(PATH + "/{name}/citation", summary="Cite the answer to a question")
     async def cited(request: Request, name: str) -> Response:
         return await doors.cited(request, name)
+
+    @made.head(PATH + "/{name}/editor", include_in_schema=False)
+    @made.get(PATH + "/{name}/editor", include_in_schema=False)
+    async def edited(request: Request, name: str) -> Response:
+        return doors.edited(request, name)
 
     return made
 

@@ -5,14 +5,13 @@ is done around it.
 """
 
 import functools
-import html
 import re
 import urllib.parse
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from ergaomnes import media, results
-from ergaomnes.endpoint import EXAMPLES, SPARQL, Endpoint, address, field
+from ergaomnes.endpoint import SPARQL, Endpoint, address, field
 from ergaomnes.errors import (
     BadRequest,
     ErgaOmnesError,
@@ -45,7 +44,6 @@ PARAMETERS = ("query", "default-graph-uri", "named-graph-uri", "format")
 SYNONYMS = {"output": "format", "results": "format"}
 
 _GRAPHS = (*media.GRAPHS, *media.DATASETS)
-_DESCRIPTIONS = (*_GRAPHS, media.HTML)
 _MOST_FIELDS = 1000
 _UPDATE_FIELD = re.compile(rb"(?:^|&)update=")
 # An answer in which nothing was found, in each of the formats.
@@ -62,17 +60,26 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Pairs = list[tuple[str, str]]
 Answer = tuple[int, Fields, bytes]
+Ask = Callable[[str, media.Format], Awaitable[tuple[Guarded, bytes, str]]]
+Paged = Callable[[Scope, Ask], Awaitable[Callable[[Scope, Receive, Send], Awaitable[None]]]]
 Updated = Callable[[Scope, Receive], Awaitable[Callable[[Scope, Receive, Send], Awaitable[None]]]]
 
 
 class Door:
     """The address of the endpoint; without a query it describes itself.
 
-    An update is handed on to `updated`, which knows who may send one.
+    An update is handed on to `updated`, which knows who may send one, and a browser to `paged`.
     """
 
-    def __init__(self, known: Known, endpoint: Endpoint, updated: Updated | None = None) -> None:
+    def __init__(
+        self,
+        known: Known,
+        endpoint: Endpoint,
+        updated: Updated | None = None,
+        paged: Paged | None = None,
+    ) -> None:
         self.updated = updated
+        self.paged = paged
         self.readers = known.readers
         self.known = known
         self.endpoint = endpoint
@@ -82,6 +89,10 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever is wrong with it."""
         try:
+            if self.paged is not None and scope["method"] in ("GET", "HEAD") and reads_pages(scope):
+                response = await self.paged(scope, self.asked)
+                await response(scope, receive, send)
+                return
             if scope["method"] == "POST" and self.updated is not None:
                 receive, is_update = await _peeked(
                     scope, receive, self.readers.settings.query_limit
@@ -114,6 +125,19 @@ class Door:
         if method == "POST" or values["default-graph-uri"] or values["named-graph-uri"]:
             raise MissingQuery
         return await self._described(accept, name, address(scope))
+
+    async def asked(self, text: str, form: media.Format) -> tuple[Guarded, bytes, str]:
+        """Ask a query for a page: a table in this form or a graph in Turtle, and a hint."""
+        try:
+            asked = await self.readers.checked(text, self.graphs)
+            if asked.graphs or asked.named_graphs:
+                await self._check_graphs([], [], asked)
+            written_as = media.TURTLE if asked.answers_with_a_graph else form
+            reply = await self.readers.replied(asked, written_as)
+        except QuerySyntax as fault:
+            raise explained(text, fault, self.prefixes, await self.known.terms()) from None
+        is_empty = len(reply.body) < _SMALL and _EMPTY.match(reply.body)
+        return asked, reply.body, await self._hint(text) if is_empty else ""
 
     async def _asked(self, values: dict[str, list[str]], accept: str, name: str) -> Answer:
         [text] = values["query"]
@@ -162,31 +186,27 @@ class Door:
         )
 
     async def _described(self, accept: str, name: str, place: str) -> Answer:
-        written_as, media_type = wanted(accept, name, _DESCRIPTIONS)
-        if written_as is media.HTML:
-            return answer(self._page(place).encode(), media_type, is_public=True)
+        written_as, media_type = wanted(accept, name, _GRAPHS)
         found = await self.endpoint.service(place)
         body = results.graph(found, written_as, self.prefixes)
         return answer(body, media_type, is_public=True)
 
-    def _page(self, place: str) -> str:
-        items = "".join(
-            f'<li><a href="{place}/questions/{one.name}">{html.escape(one.title)}</a>:'
-            f" {html.escape(one.question)}</li>"
-            for one in self.endpoint.catalogue
-        )
-        return (
-            '<!doctype html><html lang="en"><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            "<title>Erga Omnes: SPARQL</title><h1>SPARQL</h1>"
-            f'<form action="{place}{SPARQL}"><p><label for="query">Query</label></p>'
-            '<p><textarea id="query" name="query" rows="14" cols="90" spellcheck="false">'
-            "</textarea></p><p><button>Ask</button></p></form>"
-            f'<p>Send a query by GET or POST to <code>{place}{SPARQL}</code>. The <a href="'
-            f'{place}{SPARQL}?format=ttl">description of this service</a> and the <a href="{place}'
-            f'{EXAMPLES}?format=ttl">example queries</a> are there for programs.</p>'
-            f"<h2>Questions to begin with</h2><ul>{items}</ul></html>"
-        )
+
+def reads_pages(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a browser asks, or somebody for a page by `format=html`."""
+    pairs = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"), errors="replace")
+    if "format" in pairs:
+        return pairs["format"] == [media.HTML.name]
+    if not pairs.keys().isdisjoint(PARAMETERS[1:]):
+        return False
+    accept = field(scope, b"accept")
+    if "text/html" not in accept:
+        return False
+    others = (one.media_type for one in (*media.TABLES, *media.GRAPHS))
+    try:
+        return media.choose(accept, (media.HTML.media_type, *others)) == media.HTML.media_type
+    except media.MalformedAcceptError:
+        return False
 
 
 def answer(body: bytes, media_type: str, *, is_public: bool = False) -> Answer:

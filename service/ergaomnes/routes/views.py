@@ -30,6 +30,9 @@ class Others(Protocol):
     async def links(self, request: Request, form: media.Format, canonical: str = "") -> str:
         """Give what the document of a thing in one form is linked to."""
 
+    def iri(self, request: Request) -> str:
+        """Give the IRI at whose own path a request came."""
+
 
 class Doors:
     """Make the pages."""
@@ -42,7 +45,7 @@ class Doors:
         """Answer with the page of a thing, or with the document that all things have."""
         query, accept = request.query_params, request.headers.get("accept")
         chosen, _ = media.wanted(accept, query.get("format"), _OFFERED)
-        iri = self.views.prefixes[layout.of] + slug
+        iri = self._iri(request, layout)
         is_plain = query.get("view") == FACTS or "page" in query
         if chosen is not media.HTML or is_plain:
             return await self.others.document(request, iri)
@@ -78,6 +81,12 @@ class Doors:
         """Answer with the picture that others show of a page."""
         wish = self._wish(request, page)
         return await _pictured(await self.views.card(page, wish), "png", wish)
+
+    def _iri(self, request: Request, layout: Layout) -> str:
+        """Give the IRI that an address stands for, escapes and all."""
+        prefixes = self.views.prefixes
+        below = prefixes.base + Links(prefixes)(prefixes[layout.of]).lstrip("/")
+        return prefixes[layout.of] + self.others.iri(request).removeprefix(below)
 
     def _wish(self, request: Request, page: str, slug: str = "") -> Wish:
         pairs = request.query_params.multi_items()
