@@ -1,17 +1,20 @@
 """Pages of panels: of things, of their lists, and each panel and picture by itself."""
 
 import asyncio
+import urllib.parse
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from ergaomnes import drawing, media
 from ergaomnes.errors import UnknownThing
 from ergaomnes.links import Links
 from ergaomnes.operations import EMBEDDED
 from ergaomnes.plans import Layout
+from ergaomnes.templates import root_of
 from ergaomnes.thing import FORMATS
 from ergaomnes.views import CARD, EMBED, FACTS, Views, Wish
 
@@ -104,6 +107,8 @@ def router(doors: Doors) -> APIRouter:
     for layout in doors.views.plans.pages.values():
         if layout.of:
             route(*_of_things(doors, layout))
+            if not Links(doors.views.prefixes)(doors.views.prefixes[layout.of])[1:] == f"{layout.of}/":
+                route(*_of_short(doors, layout))
         elif layout.name != HOME:
             route(*_of_none(doors, layout))
 
@@ -124,6 +129,18 @@ def _of_things(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., An
 
     path = Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
     return path + "{slug:path}", f"A {layout.of}: a page, or its facts as RDF", thing
+
+
+def _of_short(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
+    """Send who leaves out that a thing is of a scheme to its own path."""
+
+    async def short(request: Request, slug: str) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        place = Links(doors.views.prefixes, root_of(request.scope))
+        path = place(doors.views.prefixes[layout.of] + urllib.parse.quote(slug))
+        return RedirectResponse(path + query, HTTPStatus.MOVED_PERMANENTLY)
+
+    return f"/{layout.of}/{{slug}}", f"A {layout.of}: 301 to its page", short
 
 
 def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
