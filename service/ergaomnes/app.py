@@ -168,7 +168,7 @@ def create_app(
         validation.router(judges, templates),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         home.router(pages, _routes()),
-        views.router(views.Doors(pages, doors)),
+        views.router(views.Doors(pages, doors, index)),
         things.router(doors),
     ):
         made.include_router(router)

@@ -177,6 +177,15 @@ class Index:
         ]
         return sorted(found, key=lambda one: (folded(one[1]), one)) if len(found) <= most else []
 
+    def called(self, text: str, namespace: str) -> tuple[str, ...]:
+        """Give the things of a namespace that have just this name, whatever its case and signs."""
+        found = (self.names[one].thing for one in self._compact.get("".join(folded(text)), ()))
+        return tuple(dict.fromkeys(one for one in found if one.startswith(namespace)))
+
+    def names_of(self, thing: str) -> tuple[str, ...]:
+        """Give all names of a thing."""
+        return tuple(dict.fromkeys(one.text for one in self.names if one.thing == thing))
+
     def _label(self, thing: str, lang: str) -> tuple[str, str]:
         return _in(self._labels.get(thing, {}), lang)
 

@@ -14,11 +14,13 @@ from ergaomnes.errors import UnknownThing
 from ergaomnes.links import Links
 from ergaomnes.operations import EMBEDDED
 from ergaomnes.plans import Layout
+from ergaomnes.search import Search
 from ergaomnes.templates import root_of
 from ergaomnes.thing import FORMATS
 from ergaomnes.views import CARD, EMBED, FACTS, Views, Wish
 
 HOME = "home"
+ARTICLE = "article"
 _OFFERED = (*FORMATS, media.HTML)
 _SVG = "image/svg+xml"
 _PNG = "image/png"
@@ -40,12 +42,43 @@ class Others(Protocol):
 class Doors:
     """Make the pages."""
 
-    def __init__(self, views: Views, others: Others) -> None:
+    def __init__(self, views: Views, others: Others, search: Search) -> None:
         self.views = views
         self.others = others
+        self.search = search
 
     async def thing(self, request: Request, layout: Layout, slug: str) -> Response:
-        """Answer with the page of a thing, or with the document that all things have."""
+        """Answer with the page of a thing; send who calls it by another name to it."""
+        answer = await self._thing(request, layout, slug)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            space = self.views.prefixes[layout.of]
+            found = (await self.search.index()).called(slug, space)
+            if len(found) == 1:
+                return self.moved(request, found[0])
+        return answer
+
+    async def article(self, request: Request, instrument: str, number: str) -> Response:
+        """Send who names an instrument and the number of an article to its page."""
+        prefixes, index = self.views.prefixes, await self.search.index()
+        named = index.called(instrument, prefixes["instrument"])
+        found = {
+            one
+            for thing in named
+            for name in index.names_of(thing)
+            for one in index.called(f"{ARTICLE} {number} {name}", prefixes["provision"])
+        }
+        if len(found) == 1:
+            return self.moved(request, found.pop())
+        iri = f"{prefixes['instrument']}{instrument}/{ARTICLE}/{number}"
+        return await self.others.document(request, iri)
+
+    def moved(self, request: Request, iri: str) -> Response:
+        """Send a reader to the page of a thing, in the same language and on the same day."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        place = Links(self.views.prefixes, root_of(request.scope))(iri)
+        return RedirectResponse(place + query, HTTPStatus.MOVED_PERMANENTLY)
+
+    async def _thing(self, request: Request, layout: Layout, slug: str) -> Response:
         query, accept = request.query_params, request.headers.get("accept")
         chosen, _ = media.wanted(accept, query.get("format"), _OFFERED)
         iri = self._iri(request, layout)
@@ -104,10 +137,15 @@ def router(doors: Doors) -> APIRouter:
         made.head(path, include_in_schema=False)(answered)
         made.get(path, summary=summary)(answered)
 
+    async def article(request: Request, instrument: str, number: str) -> Response:
+        return await doors.article(request, instrument, number)
+
+    place = f"/instrument/{{instrument}}/{ARTICLE}/{{number}}"
+    route(place, "An article by its number: its page is told by 301", article)
     for layout in doors.views.plans.pages.values():
         if layout.of:
             route(*_of_things(doors, layout))
-            if not Links(doors.views.prefixes)(doors.views.prefixes[layout.of])[1:] == f"{layout.of}/":
+            if _place(doors, layout) != f"/{layout.of}/":
                 route(*_of_short(doors, layout))
         elif layout.name != HOME:
             route(*_of_none(doors, layout))
@@ -127,20 +165,18 @@ def _of_things(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., An
     async def thing(request: Request, slug: str) -> Response:
         return await doors.thing(request, layout, slug)
 
-    path = Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
-    return path + "{slug:path}", f"A {layout.of}: a page, or its facts as RDF", thing
+    return (
+        _place(doors, layout) + "{slug:path}",
+        f"A {layout.of}: a page, or its facts as RDF",
+        thing,
+    )
 
 
 def _of_short(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
-    """Send who leaves out that a thing is of a scheme to its own path."""
-
     async def short(request: Request, slug: str) -> Response:
-        query = f"?{request.url.query}" if request.url.query else ""
-        place = Links(doors.views.prefixes, root_of(request.scope))
-        path = place(doors.views.prefixes[layout.of] + urllib.parse.quote(slug))
-        return RedirectResponse(path + query, HTTPStatus.MOVED_PERMANENTLY)
+        return doors.moved(request, doors.views.prefixes[layout.of] + urllib.parse.quote(slug))
 
-    return f"/{layout.of}/{{slug}}", f"A {layout.of}: 301 to its page", short
+    return f"/{layout.of}/{{slug}}", f"A {layout.of} by its short address: 301 to its page", short
 
 
 def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
@@ -148,6 +184,11 @@ def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]
         return await doors.plain(request, layout)
 
     return layout.at, layout.title["en"], plain
+
+
+def _place(doors: Doors, layout: Layout) -> str:
+    """Give the path below which all things are that a layout is of."""
+    return Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
 
 
 def _headers(wish: Wish) -> dict[str, str]:
