@@ -35,6 +35,16 @@ SCRIPTED = f"{POLICY}; script-src 'self'; connect-src 'self'"
 EMBEDDED = POLICY.replace("frame-ancestors 'none'", "frame-ancestors *")
 """For a view that others may show within their pages."""
 
+
+def scripted(lang: str) -> dict[str, str]:
+    """Give the headers of a page in a language that may load scripts of ours."""
+    return {
+        "Vary": "Accept, Accept-Language",
+        "Content-Language": lang,
+        "Content-Security-Policy": SCRIPTED,
+    }
+
+
 _CSP = b"content-security-policy"
 _ALLOWED = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _MINUTE = 60

@@ -24,7 +24,11 @@ from ergaomnes.thing import path_of
 LANGUAGES = ("en", "fr", "ru")
 """The languages of the pages, the first for readers of any other."""
 STATIC = "/static/"
-_SERVED = {"site.css": "text/css", "icon.svg": "image/svg+xml"}
+_SERVED = {
+    "site.css": "text/css",
+    "site.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 _DOMAIN = "ergaomnes"
 
 
@@ -64,7 +68,7 @@ class Templates:
         shared = {"root": root, "lang": lang, "interface": interface, "trail": f"?lang={interface}"}
         return self._sets[interface].get_template(name), shared | dict(values)
 
-    def _address(self, name: str) -> str:
+    def address(self, name: str) -> str:
         """Give the path of a file, another one whenever its content is."""
         return f"{STATIC}{name}?{hashlib.sha256(self.files[name][1]).hexdigest()[:12]}"
 
@@ -80,7 +84,7 @@ class Templates:
         made.install_gettext_translations(translations(lang), newstyle=True)  # type: ignore[attr-defined]
         made.filters["short"] = prefixes().short
         made.filters["path"] = lambda iri: path_of(prefixes().base, iri)
-        made.globals["static"] = self._address
+        made.globals["static"] = self.address
         made.globals["vendored"] = assets.url
         return made
 

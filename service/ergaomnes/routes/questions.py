@@ -25,6 +25,7 @@ from ergaomnes.endpoint import address, editing
 from ergaomnes.engine import Answer, Literal, Table, Term, Triples
 from ergaomnes.errors import BadParameter, BadRequest, GenerationGone, UnknownParameter, near
 from ergaomnes.known import Known
+from ergaomnes.operations import scripted
 from ergaomnes.search import Search
 from ergaomnes.shown import fields, shown
 from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
@@ -232,8 +233,7 @@ class Doors:
             for one in LANGUAGES
         ]
         text = self.templates.page(template, lang, root, {**values, "languages": languages})
-        headers = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
-        return HTMLResponse(text, headers=headers)
+        return HTMLResponse(text, headers=scripted(lang))
 
     async def cited(self, request: Request, name: str) -> Response:
         """Say how the whole answer to a question is cited."""

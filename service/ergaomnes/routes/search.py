@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from ergaomnes import media
 from ergaomnes.endpoint import address
 from ergaomnes.errors import BadParameter
+from ergaomnes.operations import scripted
 from ergaomnes.plans import plans
 from ergaomnes.search import LONGEST, MOST, Found, Index, Search
 from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of, translations
@@ -48,7 +49,6 @@ class Doors:
             query, lang, limit, self.prefixes.iri(group) if group else ""
         )
         root = root_of(request.scope)
-        headers = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
         if form is media.HTML:
             values = {
                 "query": query,
@@ -59,10 +59,10 @@ class Doors:
                 "languages": [(one, _at(root, q=query, lang=one)) for one in LANGUAGES],
                 "json": _at(root, q=query, lang=lang, format="json"),
             }
-            return HTMLResponse(
-                self.templates.page("search.html", lang, root, values), 200, headers
-            )
+            text = self.templates.page("search.html", lang, root, values)
+            return HTMLResponse(text, headers=scripted(lang))
         told = self._told(found, query, lang, root)
+        headers = {"Vary": "Accept, Accept-Language", "Content-Language": lang}
         return JSONResponse(told, headers=headers, media_type=media_type)
 
     async def suggested(self, request: Request, query: str, lang: str) -> Response:

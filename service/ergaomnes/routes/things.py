@@ -18,6 +18,7 @@ OFFERED = (*FORMATS, media.HTML)
 CONTEXT = "/context.jsonld"
 DESCRIPTION = "/.well-known/void"
 _KEPT = "public, max-age=86400"
+_FOR_EVER = "public, max-age=31536000, immutable"
 _SPACES = ("def", "scheme", "shape", "rule", "prefix", "table", "query", "graph")
 _MOST_PAGES = 1_000_000
 
@@ -238,11 +239,13 @@ def router(doors: Doors) -> APIRouter:
         return Response(body, media_type=media.JSON_LD.media_type)
 
     @made.get(STATIC + "{name}", include_in_schema=False)
-    async def static(name: str) -> Response:
+    async def static(request: Request, name: str) -> Response:
         if name not in doors.templates.files:
             raise HTTPException(404)
         kind, content = doors.templates.files[name]
-        return Response(content, media_type=kind, headers={"Cache-Control": _KEPT})
+        is_named_whole = doors.templates.address(name).endswith(f"?{request.url.query}")
+        headers = {"Cache-Control": _FOR_EVER if is_named_whole else _KEPT}
+        return Response(content, media_type=kind, headers=headers)
 
     @made.api_route("/def", methods=methods, include_in_schema=False)
     async def ontology(request: Request) -> Response:

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from ergaomnes import drawing, media
 from ergaomnes.errors import UnknownThing
 from ergaomnes.links import Links
-from ergaomnes.operations import EMBEDDED
+from ergaomnes.operations import EMBEDDED, scripted
 from ergaomnes.plans import Layout
 from ergaomnes.search import Search
 from ergaomnes.templates import root_of
@@ -93,7 +93,7 @@ class Doors:
         if view is None:
             return await self.others.document(request, iri)
         links = await self.others.links(request, media.HTML, view.canonical)
-        headers = _headers(wish) | {"Link": links}
+        headers = scripted(wish.lang) | {"Link": links}
         return HTMLResponse(self.views.page(view), headers=headers)
 
     async def plain(self, request: Request, layout: Layout) -> Response:
@@ -101,7 +101,7 @@ class Doors:
         wish = self._wish(request, layout.name)
         view = await self.views.view(layout.name, wish)
         assert view is not None  # noqa: S101 - only things may have no page
-        return HTMLResponse(self.views.page(view), headers=_headers(wish))
+        return HTMLResponse(self.views.page(view), headers=scripted(wish.lang))
 
     async def panel(self, request: Request, page: str, name: str) -> Response:
         """Answer with one panel by itself, or with its picture."""
@@ -110,7 +110,7 @@ class Doors:
         if suffix in ("svg", "png"):
             return await _pictured(await self.views.picture(page, panel, wish), suffix, wish)
         text = await self.views.panel(page, name, wish)
-        headers = _headers(wish) | {"Content-Security-Policy": EMBEDDED}
+        headers = scripted(wish.lang) | {"Content-Security-Policy": EMBEDDED}
         return HTMLResponse(text, headers=headers)
 
     async def card(self, request: Request, page: str) -> Response:
@@ -189,10 +189,6 @@ def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]
 def _place(doors: Doors, layout: Layout) -> str:
     """Give the path below which all things are that a layout is of."""
     return Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
-
-
-def _headers(wish: Wish) -> dict[str, str]:
-    return {"Vary": "Accept, Accept-Language", "Content-Language": wish.lang}
 
 
 async def _pictured(svg: str, form: str, wish: Wish) -> Response:

@@ -14,7 +14,7 @@ from ergaomnes.catalogue import Catalogue, Question
 from ergaomnes.endpoint import SPARQL, address, field
 from ergaomnes.errors import ErgaOmnesError, UnknownQuestion
 from ergaomnes.guard import Guarded
-from ergaomnes.operations import SCRIPTED
+from ergaomnes.operations import scripted
 from ergaomnes.shown import Shown, plain
 from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.terms import Prefixes
@@ -103,11 +103,7 @@ class Workbench:
             ],
         }
         page = self.templates.page("sparql.html", lang, root, values)
-        headers = {
-            "Vary": "Accept, Accept-Language",
-            "Content-Language": lang,
-            "Content-Security-Policy": SCRIPTED,
-        }
+        headers = scripted(lang)
         if fault is not None and (seconds := fault.data.get("retry_after")):
             headers["Retry-After"] = str(seconds)
         return HTMLResponse(page, status, headers)
