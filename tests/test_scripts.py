@@ -127,3 +127,10 @@ def test_a_page_with_scripts_allows_ours_only_and_none_within(path: str, home: s
     answer = httpx.get(f"{home}/static/site.js?{script}")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
+
+
+def test_a_page_is_asked_for_again_each_time_it_is_looked_at(home: str) -> None:
+    page = httpx.get(f"{home}/state/fra", headers={"Accept": "text/html"})
+    assert page.headers["cache-control"] == "public, no-cache"
+    again = {"Accept": "text/html", "If-None-Match": page.headers["etag"]}
+    assert httpx.get(f"{home}/state/fra", headers=again).status_code == 304

@@ -20,7 +20,7 @@ from ergaomnes.build import Built
 from ergaomnes.cli import main
 from ergaomnes.errors import ErgaOmnesError, JudgementCrashed, JudgementTimeout
 from ergaomnes.judging import Judges
-from ergaomnes.routes.validation import router
+from ergaomnes.routes.validation import Doors, router
 from ergaomnes.settings import Settings
 from ergaomnes.templates import Templates
 
@@ -202,7 +202,7 @@ def client(judges: Judges) -> Iterator[TestClient]:
     from starlette.responses import JSONResponse  # noqa: PLC0415
 
     app = FastAPI()
-    app.include_router(router(judges, Templates()))
+    app.include_router(router(Doors(judges, Templates())))
 
     @app.exception_handler(ErgaOmnesError)
     async def problem(_: Request, error: ErgaOmnesError) -> JSONResponse:

@@ -39,6 +39,7 @@ from ergaomnes.known import Known
 from ergaomnes.operations import Condition, Operations, Routes
 from ergaomnes.panels import Panels
 from ergaomnes.past import Keeper, Past
+from ergaomnes.reviewing import Reviewing
 from ergaomnes.routes import (
     assets,
     contributions,
@@ -134,6 +135,8 @@ def create_app(
     )
     templates = Templates()
     desk = updates.Desk(curation, readers)
+    counter = validation.Doors(judges, templates)
+    reviewing = Reviewing(templates, prefixes())
     bench = workbench.Workbench(Things(readers, catalogue), catalogue, templates)
     door = sparql.Door(known, endpoint, desk.updated, bench.page)
     made.add_middleware(Front, doors=dict.fromkeys(sparql.PATHS, door))
@@ -160,12 +163,12 @@ def create_app(
             is_written=settings.dump is None,
         ),
         updates.router(desk),
-        contributions.router(desk, judges, validation.sent, lambda: readers.generation),
+        contributions.router(desk, judges, counter, reviewing, lambda: readers.generation),
         descriptions.router(endpoint),
         workbench.router(bench),
         questions.router(known, catalogue, _runner(readers), templates, index),
         search.router(index, templates),
-        validation.router(judges, templates),
+        validation.router(counter),
         *([] if settings.dump else [history.router(past.history, readers, catalogue)]),
         home.router(pages, _routes()),
         views.router(views.Doors(pages, doors, index)),

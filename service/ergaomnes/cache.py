@@ -44,6 +44,8 @@ _KEPT_PART = 8  # an answer takes at most this part of the whole room
 _OVERHEAD = 1 << 10
 _VARYING = (b"accept", b"accept-datetime", b"accept-language", b"accept-encoding", b"origin")
 _KEEP, _KEEP_NOT = b"public, max-age=60", b"no-store"
+# Who has changed a fact looks at its page next.
+_KEEP_AND_ASK = b"public, no-cache"
 _OF_THE_BODY = (b"content-length", b"content-type", b"content-encoding")
 
 
@@ -328,7 +330,9 @@ def _is_public(fields: Fields, who: Caller) -> bool:
         elif name in (b"set-cookie", b"etag"):
             return False
     if said is None and who.generations:
-        said = _KEEP if who.is_repeatable else _KEEP_NOT
+        is_page = (b"content-type", b"text/html; charset=utf-8") in fields
+        kept = _KEEP_AND_ASK if is_page else _KEEP
+        said = kept if who.is_repeatable else _KEEP_NOT
         fields.append((b"cache-control", said))
     return said is not None and b"public" in said
 

@@ -1,11 +1,14 @@
 """The answer to a question as a page shows it: labels that lead to what they name, days, words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from ergaomnes import media, results
 from ergaomnes.answers import Answered, shown_columns
 from ergaomnes.catalogue import Parameter
+from ergaomnes.comparing import by_record
 from ergaomnes.engine import Iri, Literal, Table, Term, Triples, Truth
+from ergaomnes.patch import Patch
 from ergaomnes.search import Index
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import path_of
@@ -60,6 +63,47 @@ class Field:
     value: str
     choices: tuple[tuple[str, str], ...] = ()
     several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A fact that came or went: a property and its value."""
+
+    is_added: bool
+    name: Cell
+    value: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What came and went of one record, and what followed from it by the rules."""
+
+    iri: Cell
+    facts: tuple[Fact, ...]
+    follows: tuple[Fact, ...]
+
+
+def records(patch: Patch, prefixes: Prefixes, root: str) -> tuple[Record, ...]:
+    """Show a patch by record: what goes stands beside what comes in its place."""
+
+    def facts(lines: Patch) -> Iterator[Fact]:
+        for is_added, side in ((False, lines.removed), (True, lines.added)):
+            for _, name, value in results.triples("\n".join(side), media.N_QUADS.media_type):
+                row = {"name": name, "value": value}
+                told = _noted(value, _cell(row, "value", prefixes, root), prefixes)
+                yield Fact(is_added, _cell(row, "name", prefixes, root), told)
+
+    def in_order(lines: Patch) -> tuple[Fact, ...]:
+        return tuple(sorted(facts(lines), key=lambda one: (one.name.text, one.is_added)))
+
+    return tuple(
+        Record(
+            _cell({"iri": Iri(one.iri)}, "iri", prefixes, root),
+            in_order(Patch.of(one.added, one.removed)),
+            in_order(one.follows),
+        )
+        for one in by_record(patch, prefixes)
+    )
 
 
 def shown(answered: Answered, prefixes: Prefixes, root: str) -> Shown:

@@ -1,7 +1,8 @@
 """Read what somebody sends: its facts, and where in the text each of them stands."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -63,6 +64,15 @@ class Part:
     name: str
     kind: media.Format
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What was sent: texts that hold facts, shapes of the sender's own, and the other fields."""
+
+    parts: Sequence[Part]
+    shapes: Sequence[Part] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,33 +2,36 @@
 
 import json
 import urllib.parse
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from ergaomnes import patch
+from ergaomnes import media, patch
 from ergaomnes.contributing import FIELDS, Contributing
 from ergaomnes.contributions import ACCEPTED, STATES, UNDONE, Contributions, Dossier
 from ergaomnes.curation import Curation
 from ergaomnes.errors import (
     BadParameter,
     BadRequest,
+    ErgaOmnesError,
     NotYours,
     TokenMissing,
     UnknownContribution,
 )
 from ergaomnes.judging import ACCEPTED as READ
 from ergaomnes.judging import Judges
+from ergaomnes.operations import scripted
 from ergaomnes.redaction import public_key
-from ergaomnes.submission import Part
+from ergaomnes.reviewing import PATH, Reader, Reviewing, Tried
+from ergaomnes.submission import Form
+from ergaomnes.templates import language_of, root_of
 from ergaomnes.terms import prefixes
 from ergaomnes.tokens import CONTRIBUTOR, CURATOR, Token
 
-PATH = "/contributions"
 KEY = "idempotency-key"
 
 _REASON = "ergaomnes-reason"
@@ -38,23 +41,14 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
-class Form(Protocol):
-    """What was sent."""
+class Counter(Protocol):
+    """Where facts are checked on a page: it reads what was sent, and shows what is wrong."""
 
-    @property
-    def parts(self) -> Sequence[Part]:
-        """The texts that hold facts."""
+    async def sent(self, request: Request, limit: int) -> Form:
+        """Read a body."""
 
-    @property
-    def shapes(self) -> Sequence[Part]:
-        """Shapes of the sender's own."""
-
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """What was said beside them."""
-
-
-Sender = Callable[[Request, int], Awaitable[Form]]
+    async def refused(self, request: Request, form: Form | None, error: ErgaOmnesError) -> Response:
+        """Show what was sent with what is wrong with it."""
 
 
 class Desk(Protocol):
@@ -74,18 +68,33 @@ class Desk(Protocol):
 class Doors:
     """The routes of contributions over one desk."""
 
-    def __init__(self, desk: Desk, judges: Judges, sender: Sender) -> None:
+    def __init__(self, desk: Desk, judges: Judges, counter: Counter, reviewing: Reviewing) -> None:
         self.desk = desk
         self.judges = judges
-        self.sender = sender
+        self.counter = counter
+        self.reviewing = reviewing
         self._contributing: Contributing | None = None
 
     async def received(self, request: Request, language: str, generation: str) -> Response:
         """Take a contribution, or say what is wrong with it."""
-        by, curation = self.desk.known(request.headers, CONTRIBUTOR)
+        if not _reads_pages(request):
+            self.desk.known(request.headers, CONTRIBUTOR)  # before anything is read
+            form = await self.counter.sent(request, self.judges.settings.submission_limit)
+            return await self._received(request, form, language, generation)
+        read: Form | None = None
+        try:
+            read = await self.counter.sent(request, self.judges.settings.submission_limit)
+            answer = await self._received(request, read, language, generation)
+        except ErgaOmnesError as error:
+            return await self.counter.refused(request, read, error)
+        return _on(request, answer.headers["location"], "sent")
+
+    async def _received(
+        self, request: Request, form: Form, language: str, generation: str
+    ) -> Response:
+        by, curation = self.desk.known(_credentials(request, form.fields), CONTRIBUTOR)
         if self._contributing is None:
             self._contributing = Contributing(curation.contributions, self.judges)
-        form = await self.sender(request, self.judges.settings.submission_limit)
         if form.shapes:
             raise BadRequest(
                 "A contribution is judged by the shapes of this graph alone.",
@@ -122,30 +131,82 @@ class Doors:
         found = await run_in_threadpool(
             curation.contributions.listed, state, after=after, limit=limit + 1
         )
-        shown = found[:limit]
+        shown = [(one, self._may_read(one, by, curation.contributions)) for one in found[:limit]]
         body: dict[str, Any] = {
-            "contributions": [
-                _told(one, is_whole=self._may_read(one, by, curation.contributions))
-                for one in shown
-            ]
+            "contributions": [_told(one, is_whole=is_whole) for one, is_whole in shown]
         }
-        headers = dict(_NOT_KEPT)
+        headers = {"Vary": "Accept", **_NOT_KEPT}
         if len(found) > limit:
-            query = {"state": state, "after": shown[-1].id, "limit": limit}
+            query = {"state": state, "after": found[limit - 1].id, "limit": limit}
             text = urllib.parse.urlencode({name: value for name, value in query.items() if value})
             body["next"] = f"{PATH}?{text}"
             headers["Link"] = f'<{body["next"]}>; rel="next"'
-        return JSONResponse(body, headers=headers)
+        if not _reads_pages(request):
+            return JSONResponse(body, headers=headers)
+        reader = _reader(request)
+        following = f"{reader.root}{body['next']}&lang={reader.lang}" if "next" in body else ""
+        page = self.reviewing.listed(reader, shown, state, following)
+        return HTMLResponse(page, headers=headers | scripted(reader.lang))
 
     async def one(self, request: Request, number: int) -> Response:
         """Tell a contribution: in whole where it is public, or to whom it concerns."""
         contributions = self._curation().contributions
         dossier = await run_in_threadpool(contributions.__getitem__, number)
+        headers = {"Vary": "Accept", **_NOT_KEPT}
+        if _reads_pages(request):
+            return await self._page(request, number, done=request.query_params.get("done", ""))
         if self._may_read(dossier, self._by(request), contributions):
             return JSONResponse(
-                await run_in_threadpool(_whole, contributions, number), headers=_NOT_KEPT
+                await run_in_threadpool(_whole, contributions, number), headers=headers
             )
-        return JSONResponse(_told(dossier, is_whole=False), headers=_NOT_KEPT)
+        return JSONResponse(_told(dossier, is_whole=False), headers=headers)
+
+    async def read(self, request: Request, number: int) -> Response:
+        """Show all of a contribution to whom its token lets, on a page that nobody keeps."""
+        by, _ = self.desk.known(await _credited(request), CONTRIBUTOR)
+        contributions = self._curation().contributions
+        dossier = await run_in_threadpool(contributions.__getitem__, number)
+        if not self._may_read(dossier, by, contributions):
+            raise NotYours(number)
+        return await self._page(request, number, by)
+
+    async def done(self, request: Request, number: int, name: str, what: "Deed") -> Response:
+        """Do something with a contribution for who sent a form, and lead to its page."""
+        try:
+            await what(request, number)
+        except UnknownContribution:
+            raise
+        except ErgaOmnesError as error:
+            tried = Tried(name, await _reason(request), error)
+            page = await self._page(request, number, tried=tried)
+            page.status_code = error.status
+            page.headers.update(error.headers)
+            return page
+        return _on(request, f"{PATH}/{number}", name)
+
+    async def _page(
+        self,
+        request: Request,
+        number: int,
+        by: Token | None = None,
+        *,
+        tried: Tried | None = None,
+        done: str = "",
+    ) -> HTMLResponse:
+        contributions, reader = self._curation().contributions, _reader(request)
+
+        def made() -> str:
+            dossier = contributions[number]
+            is_whole = self._may_read(dossier, by, contributions)
+            content = None
+            if is_whole and dossier.sent:
+                content = self.reviewing.content(contributions, dossier, reader)
+            return self.reviewing.one(
+                reader, dossier, content, is_whole=is_whole, tried=tried or Tried(), done=done
+            )
+
+        text = await run_in_threadpool(made)
+        return HTMLResponse(text, headers={**scripted(reader.lang), **_NOT_KEPT})
 
     async def part(self, request: Request, number: int, name: str) -> Response:
         """Give what was sent, what the shapes said, or what it changes."""
@@ -158,28 +219,28 @@ class Doors:
 
     async def commented(self, request: Request, number: int) -> Response:
         """Take a comment of a curator, or of who sent the contribution."""
-        by, curation = self.desk.known(request.headers, CONTRIBUTOR)
+        by, curation = self.desk.known(await _credited(request), CONTRIBUTOR)
         text = await _reason(request)
         dossier = await run_in_threadpool(curation.contributions.comment, number, by, text)
         return JSONResponse(_told(dossier, is_whole=True), 201, _NOT_KEPT)
 
     async def withdrawn(self, request: Request, number: int) -> Response:
         """Take a contribution back."""
-        by, curation = self.desk.known(request.headers, CONTRIBUTOR)
+        by, curation = self.desk.known(await _credited(request), CONTRIBUTOR)
         reason = await _reason(request)
         dossier = await run_in_threadpool(curation.withdraw, number, by, reason)
         return JSONResponse(_told(dossier, is_whole=True), headers=_NOT_KEPT)
 
     async def rejected(self, request: Request, number: int) -> Response:
         """Decide against a contribution."""
-        by, curation = self.desk.known(request.headers, CURATOR)
+        by, curation = self.desk.known(await _credited(request), CURATOR)
         reason = await _reason(request)
         dossier = await run_in_threadpool(curation.reject, number, by, reason)
         return JSONResponse(_told(dossier, is_whole=True), headers=_NOT_KEPT)
 
     async def accepted(self, request: Request, number: int) -> Response:
         """Take a contribution into the graph, and answer when it is read there."""
-        by, curation = self.desk.known(request.headers, CURATOR)
+        by, curation = self.desk.known(await _credited(request), CURATOR)
         reason = await _reason(request)
         outcome = await run_in_threadpool(curation.accept, number, by, reason)
         await self.desk.moved(outcome.generation)
@@ -188,7 +249,7 @@ class Doors:
 
     async def undone(self, request: Request, number: int) -> Response:
         """Reverse an accepted contribution by another."""
-        by, curation = self.desk.known(request.headers, CURATOR)
+        by, curation = self.desk.known(await _credited(request), CURATOR)
         reason = await _reason(request)
         dossier, outcome = await run_in_threadpool(curation.undo_contribution, number, by, reason)
         await self.desk.moved(outcome.generation)
@@ -196,7 +257,7 @@ class Doors:
 
     async def redacted(self, request: Request, number: int) -> Response:
         """Take the content of a contribution away."""
-        by, curation = self.desk.known(request.headers, CURATOR)
+        by, curation = self.desk.known(await _credited(request), CURATOR)
         reason = await _reason(request)
         generation = await run_in_threadpool(curation.redact, number, by, reason)
         await self.desk.moved(generation)
@@ -221,10 +282,19 @@ class Doors:
         return by is not None and (by.role == CURATOR or contributions.is_of(dossier.id, by))
 
 
-def router(desk: Desk, judges: Judges, sender: Sender, generation: Callable[[], str]) -> APIRouter:
-    """Make the routes; `sender` reads what was sent, `generation` names what it is judged on."""
+Deed = Callable[[Request, int], Awaitable[Response]]
+
+
+def router(
+    desk: Desk,
+    judges: Judges,
+    counter: Counter,
+    reviewing: Reviewing,
+    generation: Callable[[], str],
+) -> APIRouter:
+    """Make the routes; `counter` reads what was sent, `generation` names what it is judged on."""
     made = APIRouter()
-    doors = Doors(desk, judges, sender)
+    doors = Doors(desk, judges, counter, reviewing)
 
     @made.post(
         PATH,
@@ -262,6 +332,10 @@ def router(desk: Desk, judges: Judges, sender: Sender, generation: Callable[[], 
     async def part(request: Request, number: int, part: str) -> Response:
         return await doors.part(request, number, part)
 
+    @made.post(f"{PATH}/{{number}}/read", include_in_schema=False)
+    async def read(request: Request, number: int) -> Response:
+        return await doors.read(request, number)
+
     for path, what, summary in (
         ("comments", doors.commented, "Say something of a contribution"),
         ("withdraw", doors.withdrawn, "Take a contribution back"),
@@ -271,7 +345,10 @@ def router(desk: Desk, judges: Judges, sender: Sender, generation: Callable[[], 
         ("redact", doors.redacted, "Take the content of a contribution away (curators)"),
     ):
         made.add_api_route(
-            f"{PATH}/{{number}}/{path}", _posted(what), methods=["POST"], summary=summary
+            f"{PATH}/{{number}}/{path}",
+            _posted(doors, path, what),
+            methods=["POST"],
+            summary=summary,
         )
     return made
 
@@ -295,13 +372,43 @@ def _described() -> dict[str, Any]:
     }
 
 
-def _posted(
-    what: Callable[[Request, int], Awaitable[Response]],
-) -> Callable[[Request, int], Awaitable[Response]]:
+def _posted(doors: Doors, name: str, what: Deed) -> Deed:
     async def posted(request: Request, number: int) -> Response:
+        if _reads_pages(request):
+            return await doors.done(request, number, name, what)
         return await what(request, number)
 
     return posted
+
+
+def _reads_pages(request: Request) -> bool:
+    accept, name = request.headers.get("accept"), request.query_params.get("format")
+    return media.wanted(accept, name, (media.PLAIN_JSON, media.HTML))[0] is media.HTML
+
+
+def _reader(request: Request) -> Reader:
+    asked = request.query_params.get("lang")
+    return Reader(language_of(request.headers, asked), root_of(request.scope))
+
+
+def _on(request: Request, path: str, done: str) -> Response:
+    """Lead a browser on, so that going back or reading again sends nothing a second time."""
+    reader = _reader(request)
+    return RedirectResponse(f"{reader.root}{path}?done={done}&lang={reader.lang}", 303)
+
+
+async def _credited(request: Request) -> Mapping[str, str]:
+    is_form = request.headers.get("content-type", "").startswith(_FORMS)
+    form = await request.form() if is_form else {}
+    return _credentials(request, {name: str(text) for name, text in form.items()})
+
+
+def _credentials(request: Request, fields: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the field that says who asks; the forms of pages have one for the token."""
+    token = fields.get("token", "").strip()
+    if "authorization" in request.headers or not token:
+        return request.headers
+    return {"authorization": f"Bearer {token}"}
 
 
 async def _reason(request: Request) -> str:

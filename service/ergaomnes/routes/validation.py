@@ -2,9 +2,8 @@
 
 import json
 import zlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import AsyncGenerator, Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
@@ -13,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from ergaomnes import media
+from ergaomnes.contributing import LICENCES
 from ergaomnes.errors import (
     BadRequest,
     ErgaOmnesError,
@@ -22,7 +22,7 @@ from ergaomnes.errors import (
 from ergaomnes.judgement import WRITTEN
 from ergaomnes.judging import Judged, Judges
 from ergaomnes.marked import marked, marked_at, text_of
-from ergaomnes.submission import TABLES, Part, format_named, media_type_of
+from ergaomnes.submission import TABLES, Form, Part, format_named, media_type_of
 from ergaomnes.templates import LANGUAGES, Templates, language_of, root_of
 from ergaomnes.terms import prefixes
 
@@ -68,7 +68,21 @@ class Doors:
         media.wanted(request.headers.get("accept"), None, (media.HTML,))
         return self._page(request, language_of(request.headers, lang), Form(()), {})
 
-    async def _judged(self, form: "Form", written_as: media.Format, lang: str) -> Judged:
+    async def sent(self, request: Request, limit: int) -> Form:
+        """Read what a contribution was sent with."""
+        return await sent(request, limit)
+
+    async def refused(self, request: Request, form: Form | None, error: ErgaOmnesError) -> Response:
+        """Show what was sent as a contribution beside what is wrong with it; nothing is lost."""
+        lang = language_of(request.headers, request.query_params.get("lang"))
+        report = error.data.get("report")
+        if form is None or not isinstance(report, dict):
+            return self._faulty(request, lang, form or Form(()), error)
+        page = self._reported(request, lang, form, report)
+        page.status_code = error.status
+        return page
+
+    async def _judged(self, form: Form, written_as: media.Format, lang: str) -> Judged:
         return await run_in_threadpool(
             self.judges.judge_parts,
             form.parts,
@@ -83,19 +97,26 @@ class Doors:
             form = await sent(request, limit)
             judged = await self._judged(form, media.PLAIN_JSON, lang)
         except ErgaOmnesError as error:
-            line = error.data.get("line")
-            sheets = marked_at(
-                (*form.parts, *form.shapes),
-                str(error.data.get("file")),
-                line if isinstance(line, int) else None,
-            )
-            shown: dict[str, object] = {"problem": error, "sheets": sheets}
-            page = self._page(request, lang, form, shown)
-            page.status_code = error.status
-            page.headers.update(error.headers)
-            return page
+            return self._faulty(request, lang, form, error)
         report = await run_in_threadpool(json.loads, judged.body)
-        found = await run_in_threadpool(marked, report, form.parts, prefixes())
+        return await run_in_threadpool(self._reported, request, lang, form, report)
+
+    def _faulty(self, request: Request, lang: str, form: Form, error: ErgaOmnesError) -> Response:
+        line = error.data.get("line")
+        sheets = marked_at(
+            (*form.parts, *form.shapes),
+            str(error.data.get("file")),
+            line if isinstance(line, int) else None,
+        )
+        page = self._page(request, lang, form, {"problem": error, "sheets": sheets})
+        page.status_code = error.status
+        page.headers.update(error.headers)
+        return page
+
+    def _reported(
+        self, request: Request, lang: str, form: Form, report: Mapping[str, Any]
+    ) -> Response:
+        found = marked(report, form.parts, prefixes())
         shown = {
             "marked": found,
             "sheets": found.sheets,
@@ -108,7 +129,7 @@ class Doors:
         self,
         request: Request,
         lang: str,
-        form: "Form",
+        form: Form,
         shown: Mapping[str, object],
     ) -> Response:
         root = root_of(request.scope)
@@ -127,6 +148,8 @@ class Doors:
             "has_shapes": bool(form.shapes),
             "reports": _REPORTS,
             "query": f"?lang={lang}",
+            "said": form.fields,
+            "licences": LICENCES,
             "languages": [(one, f"{root}/validate?lang={one}") for one in LANGUAGES],
         }
         page = self.templates.page("validate.html", lang, root, {**values, **shown})
@@ -134,10 +157,9 @@ class Doors:
         return HTMLResponse(page, headers=fields)
 
 
-def router(judges: Judges, templates: Templates) -> APIRouter:
+def router(doors: Doors) -> APIRouter:
     """Make the routes over a judging process."""
     made = APIRouter()
-    doors = Doors(judges, templates)
     language = Query(pattern="^(en|fr|ru)$", description="en, fr or ru")
 
     @made.post("/validate", summary="Check facts against the shapes, and say what to correct")
@@ -157,15 +179,6 @@ def router(judges: Judges, templates: Templates) -> APIRouter:
         return await doors.asked(request, lang)
 
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What was sent: texts that hold facts, shapes of the sender's own, and the other fields."""
-
-    parts: Sequence[Part]
-    shapes: Sequence[Part] = ()
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def sent(request: Request, limit: int) -> Form:
