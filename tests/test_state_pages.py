@@ -197,3 +197,50 @@ def test_a_state_may_be_named_in_the_language_of_the_page_or_in_english(home: st
     french = get(f"{home}/compare?s=Allemagne&s=Germany&s=deu&s=fra&lang=fr")
     assert french.status_code == 200
     assert french.text.count('<th scope="col">') == 4  # two states, in two tables
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "ru"])
+def test_a_state_is_named_in_the_six_languages_each_in_its_own(
+    lang: str, chromium: Browser, home: str
+) -> None:
+    with real.tab(chromium, home) as tab:
+        page = tab.page
+        page.goto(f"/state/fra?lang={lang}&on=2026-10-02")
+        names = page.locator("p.names bdi")
+        every = ["فرنسا", "France", "Francia", "France", "Франция", "法国"]
+        own = ["ar", "en", "es", "fr", "ru", "zh"].index(lang)
+        expect(names).to_have_text([*every[:own], *every[own + 1 :]])
+        expect(names.first).to_have_attribute("dir", "rtl")
+        expect(names.first).to_have_attribute("lang", "ar")
+        full = page.locator("section[aria-labelledby=names] tbody tr", has_text="法国")
+        expect(full).to_contain_text("法兰西共和国")
+        tab.check()
+        assert tab.faults == []
+
+
+def test_a_state_is_compared_with_its_neighbours(chromium: Browser, home: str) -> None:
+    with real.tab(chromium, home, scripts=False) as tab:
+        page = tab.page
+        page.goto("/state/fra?lang=en&on=2026-10-02")
+        peers = page.locator("section[aria-labelledby=peers] .peers li")
+        expect(peers).to_have_count(9)  # of Western Europe in M49, and a free choice
+        peers.get_by_role("link", name="Monaco").click()
+        heads = page.locator("section[aria-labelledby=instruments] thead th")
+        expect(heads).to_have_text(["France", "Monaco"])
+        expect(page.locator("#on")).to_have_value("2026-10-02")
+
+
+def test_the_neighbours_are_the_states_of_the_same_region(graph: EmbeddedEngine) -> None:
+    def peers(state: str) -> set[str]:
+        found = ask(graph, "state-peers", state=state)
+        return {str(row["peer"]).rsplit("/", 1)[-1] for row in found}
+
+    assert peers("fra") == {"aut", "bel", "deu", "lie", "lux", "mco", "nld", "che"}
+    assert peers("can") == {"usa"}
+    assert peers("yug") == set()  # it has ended, and is of no region
+    names = [str(row["name"]) for row in ask(graph, "state-names", state="deu")]
+    assert {"Germany", "Allemagne", "Германия"} <= set(names)
+    assert len(names) == 6
+    french = ask(graph, "state-names", state="fra")
+    assert [str(row["language"]) for row in french] == ["ar", "en", "es", "fr", "ru", "zh"]
+    assert "République française" in [str(row["full"]) for row in french]

@@ -10,6 +10,8 @@ from ergaomnes.links import Links
 
 _BOUND, _LEFT, _UNCERTAIN = "bound", "left", "uncertain"
 _DOMESTIC, _INTERNATIONAL, _IN_EFFECT = "domestic", "international", "in effect"
+_LOOKS_OF_REACH = {"within reach": _BOUND, "out of reach": "not a party"}
+"""What has no standing is drawn like one; of the rest the words are the same."""
 _LANES = {_DOMESTIC: 0, _INTERNATIONAL: 1, _IN_EFFECT: 1}
 
 Row = Mapping[str, Term | None]
@@ -59,19 +61,30 @@ def when_bound(table: Table, canvas: Canvas) -> str:
 
 def world_standing(table: Table, canvas: Canvas) -> str:
     """Draw how each state stands on a map of the world; nothing where there is no map."""
+    return _world(table, canvas, "standing", {})
+
+
+def world_reach(table: Table, canvas: Canvas) -> str:
+    """Draw which states a body reaches, in the looks of those that are bound and of others."""
+    return _world(table, canvas, "reach", _LOOKS_OF_REACH)
+
+
+def _world(table: Table, canvas: Canvas, column: str, looks: Mapping[str, str]) -> str:
     if not drawing.has_map():
         return ""
     places = []
     for row in table:
-        name, standing = canvas.name(row, "state"), str(row["standing"])
-        said = f"{name}: {canvas.legend.get(standing, standing)}"
+        name, word = canvas.name(row, "state"), str(row[column])
+        standing = looks.get(word, word)
+        said = f"{name}: {canvas.legend.get(word, word)}"
         days = (str(day) if (day := row.get(one)) else "" for one in ("in_force", "ended"))
         span = " – ".join(days).strip(" –") if standing in (_BOUND, _LEFT) else ""
         text = f"{said}, {span}" if span else said
         href = canvas.linked(row["state"])
         places.append(drawing.Place(str(row["iso3"] or ""), name, standing, text, href))
+    legend = {**canvas.legend, **{look: canvas.legend[word] for word, look in looks.items()}}
     return drawing.world_map(
-        canvas.picture, places, legend=canvas.legend, disputed=canvas.phrases["disputed"]
+        canvas.picture, places, legend=legend, disputed=canvas.phrases["disputed"]
     )
 
 
@@ -88,12 +101,24 @@ def parties_by_year(table: Table, canvas: Canvas) -> str:
 
 def how_many_bound(table: Table, canvas: Canvas) -> str:
     """Draw how many each instrument binds; those of which that is not known are left out."""
+    names = {row["instrument"]: str(row["instrument_label"]) for row in table}
+    return _bars(table, canvas, names, "instrument", "bound")
+
+
+def how_many_reached(table: Table, canvas: Canvas) -> str:
+    """Draw how many each body reaches; those of which that is not known are left out."""
+    names = {row["body"]: canvas.name(row, "body") for row in table}
+    return _bars(table, canvas, names, "body", "reached")
+
+
+def _bars(
+    table: Table, canvas: Canvas, names: Mapping[Term | None, str], thing: str, many: str
+) -> str:
     bars = [
-        drawing.Bar(str(row["instrument_label"]), int(str(row["bound"])),
-                    href=canvas.linked(row["instrument"]))
+        drawing.Bar(names[row[thing]], int(str(row[many])), href=canvas.linked(row[thing]))
         for row in table
-        if row["bound"] is not None
-    ]  # fmt: skip
+        if row[many] is not None
+    ]
     bars.sort(key=lambda bar: -bar.value)
     return drawing.bars(canvas.picture, bars) if bars else ""
 
@@ -176,10 +201,12 @@ def two_lanes(table: Table, canvas: Canvas) -> str:
 
 PICTURES: Mapping[str, Callable[[Table, Canvas], str]] = {
     "how-many-bound": how_many_bound,
+    "how-many-reached": how_many_reached,
     "oversight-chain": oversight_chain,
     "parties-by-year": parties_by_year,
     "two-lanes": two_lanes,
     "when-bound": when_bound,
+    "world-reach": world_reach,
     "world-standing": world_standing,
 }
 """The pictures by the names that the files of pages call them; they may give nothing."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from ergaomnes.terms import Prefixes
 from ergaomnes.thing import path_of
 
-_DATED = ("state", "instrument", "provision", "norm", "body")
-"""The kinds of things whose pages take a day."""
+_DATED = ("/state/", "/instrument/", "/provision/", "/norm/", "/body/", "/scheme/right/")
+"""Where the things are whose pages take a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ class Links:
             return ""
         path = path_of(things if iri.startswith(things) else base, iri)
         pairs = [f"lang={self.lang}"] if self.lang else []
-        if self.on and path.split("/")[1] in _DATED:
+        if self.on and path.startswith(_DATED):
             pairs.insert(0, f"on={self.on}")
         return self.root + path + ("?" + "&".join(pairs) if pairs else "")

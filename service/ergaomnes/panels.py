@@ -23,6 +23,7 @@ DAY = "day"
 CHOICE = "choice"
 """The column of what can be chosen."""
 _LABEL, _LAST_KNOWN = "_label", "last_known"
+_LANGUAGE = "language"
 _SOURCES = ("source", "text_source", "status_source")
 _THINGS = {"label": "act"}
 _STATEMENTS = {
@@ -383,9 +384,11 @@ class _Painter:
         href = self.links(thing.value) if isinstance(thing, Iri) else ""
         if href and str(thing) in self.names:
             return Cell(self.names[str(thing)], self.lang, href)
-        if not href and text in self.texts:
+        # An answer that says of which language its words are wants them in that one.
+        if not href and text in self.texts and _LANGUAGE not in row:
             return Cell(self.texts[text], self.lang)
-        return Cell(text, "en", href)
+        said_in = value.language if isinstance(value := row[column], Literal) else ""
+        return Cell(text, said_in or "en", href)
 
 
 def alphabetical(text: str) -> str:

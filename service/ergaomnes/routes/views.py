@@ -1,6 +1,7 @@
 """Pages of panels: of things, of their lists, and each panel and picture by itself."""
 
 import asyncio
+import urllib.parse
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -53,7 +54,7 @@ class Doors:
             space = self.views.prefixes[layout.of]
             found = (await self.search.index()).called(slug, space)
             if len(found) == 1:
-                return self._elsewhere(request, found[0])
+                return self.moved(request, found[0])
         return answer
 
     async def article(self, request: Request, instrument: str, number: str) -> Response:
@@ -67,11 +68,12 @@ class Doors:
             for one in index.called(f"{ARTICLE} {number} {name}", prefixes["provision"])
         }
         if len(found) == 1:
-            return self._elsewhere(request, found.pop())
+            return self.moved(request, found.pop())
         iri = f"{prefixes['instrument']}{instrument}/{ARTICLE}/{number}"
         return await self.others.document(request, iri)
 
-    def _elsewhere(self, request: Request, iri: str) -> Response:
+    def moved(self, request: Request, iri: str) -> Response:
+        """Send a reader to the page of a thing, in the same language and on the same day."""
         query = f"?{request.url.query}" if request.url.query else ""
         place = Links(self.views.prefixes, root_of(request.scope))(iri)
         return RedirectResponse(place + query, HTTPStatus.MOVED_PERMANENTLY)
@@ -143,6 +145,8 @@ def router(doors: Doors) -> APIRouter:
     for layout in doors.views.plans.pages.values():
         if layout.of:
             route(*_of_things(doors, layout))
+            if _place(doors, layout) != f"/{layout.of}/":
+                route(*_of_short(doors, layout))
         elif layout.name != HOME:
             route(*_of_none(doors, layout))
 
@@ -161,8 +165,18 @@ def _of_things(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., An
     async def thing(request: Request, slug: str) -> Response:
         return await doors.thing(request, layout, slug)
 
-    path = Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
-    return path + "{slug:path}", f"A {layout.of}: a page, or its facts as RDF", thing
+    return (
+        _place(doors, layout) + "{slug:path}",
+        f"A {layout.of}: a page, or its facts as RDF",
+        thing,
+    )
+
+
+def _of_short(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
+    async def short(request: Request, slug: str) -> Response:
+        return doors.moved(request, doors.views.prefixes[layout.of] + urllib.parse.quote(slug))
+
+    return f"/{layout.of}/{{slug}}", f"A {layout.of} by its short address: 301 to its page", short
 
 
 def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]]:
@@ -170,6 +184,11 @@ def _of_none(doors: Doors, layout: Layout) -> tuple[str, str, Callable[..., Any]
         return await doors.plain(request, layout)
 
     return layout.at, layout.title["en"], plain
+
+
+def _place(doors: Doors, layout: Layout) -> str:
+    """Give the path below which all things are that a layout is of."""
+    return Links(doors.views.prefixes)(doors.views.prefixes[layout.of])
 
 
 async def _pictured(svg: str, form: str, wish: Wish) -> Response:
