@@ -1,6 +1,7 @@
 """Pictures of what panels say: each from the answer to a question, its words from the page."""
 
 import datetime
+import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ _DOMESTIC, _INTERNATIONAL, _IN_EFFECT = "domestic", "international", "in effect"
 _LOOKS_OF_REACH = {"within reach": _BOUND, "out of reach": "not a party"}
 """What has no standing is drawn like one; of the rest the words are the same."""
 _LANES = {_DOMESTIC: 0, _INTERNATIONAL: 1, _IN_EFFECT: 1}
+
+_MOST_OF_A_BUNDLE = 12
 
 Row = Mapping[str, Term | None]
 
@@ -144,6 +147,27 @@ def oversight_chain(table: Table, canvas: Canvas) -> str:
     return drawing.chain(canvas.picture, columns, tuple(nodes.values()), tuple(links))
 
 
+def neighbourhood(table: Table, canvas: Canvas) -> str:
+    """Draw what stands around a thing, a bundle for each property and each way."""
+    bundles: dict[tuple[str, str], list[drawing.Node]] = {}
+    for row in table:
+        way, other = str(row["way"]), str(row["other"])
+        query = urllib.parse.urlencode({"iri": other})
+        ours = other.startswith(canvas.links.prefixes.base)
+        place = f"{canvas.links.root}/neighbourhood?{query}" if ours else ""
+        name = canvas.name(row, "other") if row["other_label"] else other.rsplit("/", 1)[-1]
+        said = f"{canvas.legend[way]}: {row['property_label'] or str(row['property'])}"
+        bundles.setdefault((way, said), []).append(drawing.Node(other, 0, name, place))
+    groups = [
+        drawing.Group(said, nodes[:_MOST_OF_A_BUNDLE], len(nodes))
+        for (_, said), nodes in bundles.items()
+    ]
+    first = next(iter(table), None)
+    if first is None:
+        return ""
+    return drawing.neighbourhood(canvas.picture, canvas.name(first, "thing"), groups)
+
+
 def _spans(row: Row, treaty: str, canvas: Canvas) -> Iterator[drawing.Span]:
     since, ended = _day(row["since"]), _day(row["ended"])
     begun = since or _day(row["since_not_after"])
@@ -202,6 +226,7 @@ def two_lanes(table: Table, canvas: Canvas) -> str:
 PICTURES: Mapping[str, Callable[[Table, Canvas], str]] = {
     "how-many-bound": how_many_bound,
     "how-many-reached": how_many_reached,
+    "neighbourhood": neighbourhood,
     "oversight-chain": oversight_chain,
     "parties-by-year": parties_by_year,
     "two-lanes": two_lanes,

@@ -86,6 +86,7 @@ class Templates:
         made.filters["path"] = lambda iri: path_of(prefixes().base, iri)
         made.globals["static"] = self.address
         made.globals["vendored"] = assets.url
+        made.globals["third_party"] = assets.ADDRESS + assets.LICENCES if assets.present() else ""
         return made
 
 

@@ -8,11 +8,27 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from ergaomnes import media
-from ergaomnes.errors import BadParameter, ErgaOmnesError, UnknownThing, near
+from ergaomnes.errors import (
+    BadParameter,
+    ErgaOmnesError,
+    NotACurie,
+    UnknownPrefix,
+    UnknownThing,
+    near,
+)
 from ergaomnes.page import Painter
 from ergaomnes.templates import STATIC, Templates, root_of
 from ergaomnes.terms import Prefixes
-from ergaomnes.thing import FORMATS, Said, Things, Vocabulary, of_path, path_of, written
+from ergaomnes.thing import (
+    FORMATS,
+    Said,
+    Things,
+    Vocabulary,
+    is_sound,
+    of_path,
+    path_of,
+    written,
+)
 
 OFFERED = (*FORMATS, media.HTML)
 CONTEXT = "/context.jsonld"
@@ -47,6 +63,17 @@ class Doors:
             303,
             {"Link": f'<{self._root(request)}{path}>; rel="describedby"'},
         )
+
+    async def resource(self, request: Request, iri: str) -> Response:
+        """Lead to the document on an IRI, in full or with a prefix; show it where it has none."""
+        try:
+            whole = self.prefixes.iri(iri.strip())
+        except (NotACurie, UnknownPrefix) as error:
+            raise BadParameter("iri", iri[:100], error.detail.rstrip(".")) from None
+        if not is_sound(whole) or not whole.startswith(self.prefixes.base):
+            return await self.document(request, whole)
+        await self.things.known(whole, "en")
+        return RedirectResponse(self._root(request) + path_of(self.prefixes.base, whole), 303)
 
     async def document(self, request: Request, iri: str) -> Response:
         """Answer with what is said of a thing."""
@@ -250,6 +277,15 @@ def router(doors: Doors) -> APIRouter:
     @made.api_route("/def", methods=methods, include_in_schema=False)
     async def ontology(request: Request) -> Response:
         return RedirectResponse(doors._root(request) + "/def/" + _query(request), 301)
+
+    @made.get("/ontology", include_in_schema=False)
+    async def by_its_kind(request: Request) -> Response:
+        return RedirectResponse(doors._root(request) + "/def/" + _query(request), 303)
+
+    @made.head("/resource", include_in_schema=False)
+    @made.get("/resource", summary="The document on any IRI of the graph: ?iri=")
+    async def resource(request: Request, iri: str) -> Response:
+        return await doors.resource(request, iri)
 
     @made.api_route("/problem/{slug}", methods=methods, include_in_schema=False)
     async def problem(request: Request, slug: str) -> Response:
