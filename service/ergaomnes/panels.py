@@ -32,6 +32,8 @@ _STATEMENTS = {
     "consequence": ("consequence", "gap"),
 }
 """The columns that hold what a thing says: what it is asked for, and in which column it stands."""
+_ARTICLE = " art. "
+_ARTICLES = ("provision", "basis")
 _TRIES = 3
 _ADDRESS = "http://www.w3.org/2001/XMLSchema#anyURI"
 
@@ -358,7 +360,7 @@ class _Painter:
             return self._chip(text, str(row.get(_LAST_KNOWN) or ""))
         if isinstance(value, Iri):
             short = text.removeprefix(self.links.prefixes.base)
-            return Cell(short, href=self.links(text))
+            return Cell(short, href=self.links(text), title=text)
         if column in _SOURCES:
             number = self.sources.setdefault(text, len(self.sources) + 1)
             return Cell(str(number), kind="source")
@@ -380,6 +382,8 @@ class _Painter:
 
     def _named(self, row: Mapping[str, Term | None], column: str, text: str) -> Cell:
         """Show what something is called, or other words."""
+        if column in _ARTICLES:
+            return Cell(together(text), "en")
         thing = row.get(_THINGS.get(column, _bare(column)))
         href = self.links(thing.value) if isinstance(thing, Iri) else ""
         if href and str(thing) in self.names:
@@ -396,6 +400,23 @@ def alphabetical(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text)
     bare = "".join(one for one in plain if not unicodedata.combining(one))
     return f"{bare.casefold()} {text}"
+
+
+def together(text: str) -> str:
+    """Name an instrument once for all of its articles that follow each other in a list.
+
+    >>> together("CAT art. 20(1), CAT art. 20(2), OPCAT art. 4")
+    'CAT art. 20(1), 20(2); OPCAT art. 4'
+    """
+    found: list[tuple[str, list[str]]] = []
+    for one in text.split(", "):
+        before, article, number = one.partition(_ARTICLE)
+        if not article or not found or found[-1][0] != before:
+            found.append((before, [one]))
+        else:
+            found[-1][1].append(number)
+    parts = (", ".join(numbers) for _, numbers in found)
+    return ("; " if _ARTICLE in text else ", ").join(parts)
 
 
 def _abroad(address: str) -> Cell:
