@@ -1,15 +1,20 @@
 """What many tests share: a packaged graph that is built once, and a small one made of files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+import browser as real
 import engines
+from ergaomnes.app import create_app
 from ergaomnes.build import Built, open_read_only
 from ergaomnes.settings import Settings
 from ergaomnes.shipped import Shipped, shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import Prefixes, prefixes
+from serving import served
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +39,20 @@ def built() -> Built:
 def graph(built: Built) -> EmbeddedEngine:
     """Give the packaged graph with what is derived, to be asked."""
     return open_read_only(built)
+
+
+@pytest.fixture(scope="session")
+def home(built: Built) -> Iterator[str]:
+    """Serve the packaged graph; nothing is written to it."""
+    with served(create_app(engines.settings())) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Give a real browser; its loop must not outlive the tests of one file."""
+    with real.opened() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,33 +1,15 @@
 """The first page, what this is, what can be taken away, and what stands around a thing."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
 import browser as real
-import engines
 import world_tables as tables
 from ergaomnes import assets
-from ergaomnes.app import create_app
-from serving import served
 
 HTML = {"Accept": "text/html,*/*;q=0.8"}
 HOSTILE = '"><script>alert(1)</script>'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -101,9 +83,16 @@ def test_all_that_is_offered_to_take_away_can_be_taken(home: str) -> None:
             assert client.head(one, headers=HTML).status_code == 200, one
 
 
-@pytest.mark.parametrize("lang", ["en", "fr", "ru"])
 @pytest.mark.parametrize(
-    "path", ["/", "/about", "/data", "/neighbourhood?iri=gap:cpt-rus-visit-dates"]
+    ("path", "lang"),
+    [
+        ("/", "en"),
+        ("/", "ru"),
+        ("/about", "en"),
+        ("/about", "fr"),
+        ("/data", "ru"),
+        ("/neighbourhood?iri=gap:cpt-rus-visit-dates", "fr"),
+    ],
 )
 def test_each_page_is_for_everybody(path: str, lang: str, chromium: Browser, home: str) -> None:
     with real.tab(chromium, home, dark=lang == "ru") as tab:

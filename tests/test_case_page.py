@@ -1,38 +1,21 @@
 """The case as it is told: each line from a question, each with its source."""
 
 import datetime
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 import browser as real
-import engines
 from ergaomnes import drawing
-from ergaomnes.app import create_app
 from ergaomnes.catalogue import Catalogue, bound
 from ergaomnes.illustrating import Canvas, two_lanes
 from ergaomnes.links import Links
 from ergaomnes.shipped import shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import prefixes
-from serving import served
 
 TODAY = datetime.date(2026, 11, 23)
 PATH = "/case/russia-ecpt"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -1,31 +1,14 @@
 """The first page and the questions as pages: for readers and for programs."""
 
 import functools
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
 import browser as real
-import engines
-from ergaomnes.app import create_app
-from serving import served
 
 get = functools.partial(httpx.get, timeout=60)  # whoever is first has the index made
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 @pytest.mark.parametrize(

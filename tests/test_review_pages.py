@@ -30,12 +30,6 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture
 def place(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Serve the packaged graph from a folder of its own, with a curator and a contributor."""
     settings = Settings(
@@ -86,7 +80,7 @@ def test_a_contributor_hands_in_and_a_curator_accepts_and_the_state_page_changes
         page.fill("#token", place.contributor)
         page.click("button:has-text('Hand it in')")
         expect(page.locator("[role=status]")).to_contain_text("It was received.")
-        expect(page.locator("h1")).to_have_text("Contribution 1")
+        expect(page.locator("h1")).to_contain_text("Contribution ")
         assert place.contributor not in page.content()
         # While it is open a stranger does not see what it says.
         expect(page.locator("main")).not_to_contain_text("Hexagon Republic")
@@ -114,8 +108,9 @@ def test_a_contributor_hands_in_and_a_curator_accepts_and_the_state_page_changes
         page.goto("/state/fra?view=facts&lang=en")
         expect(page.locator("main")).to_contain_text("Hexagon Republic")
         page.goto("/contributions?lang=en&state=accepted")
-        expect(page.locator("tbody tr")).to_have_count(1)
-        expect(page.locator("tbody tr")).to_contain_text("Witness")
+        # An undoing is a contribution too, that of the curator.
+        handed = page.locator("tbody tr", has_text="Witness")
+        expect(handed).to_have_count(1)
         # What changed is told by the generations too.
         page.click("footer >> text=Changes")
         expect(page.locator("tbody tr").first).to_contain_text("Served now")
@@ -130,7 +125,7 @@ def test_a_contributor_hands_in_and_a_curator_accepts_and_the_state_page_changes
         tab.check() if scripts else None
         # And out of it again.
         page.goto("/contributions?lang=en&state=accepted")
-        page.locator("tbody tr a").click()
+        handed.locator("a").click()
         page.fill("#reason", "The papers were forged")
         page.fill("#token", place.curator)
         page.click("button:has-text('Undo it')")
@@ -145,6 +140,7 @@ def test_what_breaks_a_rule_is_refused_with_the_report_beside_the_text(
 ) -> None:
     with real.tab(chromium, place.url) as tab:
         page = tab.page
+        before = httpx.get(f"{place.url}/contributions").json()
         bad = PREFIXES + 'action:rus-ets-126-ratification erga:depositDate "1998-02-31"^^xsd:date .'
         handed_in(page, bad, place.contributor)
         expect(page.locator("#verdict")).to_have_text("It does not conform.")
@@ -153,7 +149,7 @@ def test_what_breaks_a_rule_is_refused_with_the_report_beside_the_text(
         tab.faults.clear()
         tab.check()
         page.goto("/contributions?lang=en")
-        expect(page.locator("main")).to_contain_text("There is none.")
+        assert httpx.get(f"{place.url}/contributions").json() == before
 
 
 def test_one_that_is_decided_against_stays_closed_and_hostile_text_is_text(
@@ -211,7 +207,7 @@ def test_the_list_speaks_the_language_of_its_reader(
 
 def test_programs_are_answered_as_ever_and_a_field_is_no_key_to_them(place: Place) -> None:
     with httpx.Client(base_url=place.url) as client:
-        assert client.get("/contributions").json() == {"contributions": []}
+        before = client.get("/contributions").json()["contributions"]
         asked = {"licence": "CC0-1.0", "author": "W", "source": "s"}
         text = PREFIXES + 'state:fra skos:altLabel "Hexagon"@en .\n'
         sent = client.post(
@@ -223,7 +219,9 @@ def test_programs_are_answered_as_ever_and_a_field_is_no_key_to_them(place: Plac
         )
         assert sent.status_code == 201
         assert sent.headers["content-type"] == "application/json"
-        refused = client.post("/contributions/1/accept", data={"reason": "why"})
+        assert len(client.get("/contributions").json()["contributions"]) == len(before) + 1
+        number = sent.json()["id"]
+        refused = client.post(f"/contributions/{number}/accept", data={"reason": "why"})
         assert refused.status_code == 401
         assert refused.headers["content-type"] == "application/problem+json"
         for path in ("/generations", "/diff?from=current"):

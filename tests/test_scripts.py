@@ -1,30 +1,12 @@
 """What pages do better with scripts: names suggested while one types, tables in another order."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import browser as real
-import engines
-from ergaomnes.app import create_app
-from serving import served
 
 TABLE = "/questions/objections-between-states?state=tuv&lang=en"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 def column(page: Page, place: int, table: str = "table") -> list[str]:

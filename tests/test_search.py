@@ -111,12 +111,6 @@ def home() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
 def hits(told: dict[str, list[dict[str, list[dict[str, object]]]]]) -> list[dict[str, object]]:
     """Give what was found, the best first."""
     found = [hit for group in told["groups"] for hit in group["hits"]]

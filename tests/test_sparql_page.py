@@ -1,6 +1,5 @@
 """/sparql for who reads pages: the editor, the answer, and what was wrong with the query."""
 
-from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import httpx
@@ -8,27 +7,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import browser as real
-import engines
 from ergaomnes import assets
-from ergaomnes.app import create_app
-from serving import served
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 PREFIX = "PREFIX erga: <https://w3id.org/ergaomnes/def/>\n"
 HOSTILE = '</textarea><script>alert(1)</script><img src=x onerror="alert(2)">'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 def at(query: str, **more: str) -> str:

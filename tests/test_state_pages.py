@@ -4,37 +4,20 @@ import csv
 import datetime
 import functools
 import io
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
 import browser as real
-import engines
-from ergaomnes.app import create_app
 from ergaomnes.catalogue import Catalogue, bound
 from ergaomnes.engine import Table
 from ergaomnes.shipped import shipped
 from ergaomnes.store import EmbeddedEngine
 from ergaomnes.terms import Prefixes, prefixes
-from serving import served
 
 TODAY = datetime.date(2026, 11, 23)
 get = functools.partial(httpx.get, timeout=60, headers={"Accept": "text/html"})
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 def ask(graph: EmbeddedEngine, name: str, **given: str) -> Table:

@@ -3,7 +3,6 @@
 import functools
 import json
 import re
-from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import httpx
@@ -11,27 +10,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 import browser as real
-import engines
 from ergaomnes import drawing
-from ergaomnes.app import create_app
-from serving import served
 
 get = functools.partial(httpx.get, timeout=60, headers={"Accept": "text/html"})
 SVG = "{http://www.w3.org/2000/svg}"
 NEEDS_FONTS = pytest.mark.skipif(not drawing.can_png(), reason="the package was built without npm")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with real.opened() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def home() -> Iterator[str]:
-    """Serve the packaged graph."""
-    with served(create_app(engines.settings())) as url:
-        yield url
 
 
 def test_a_panel_stands_by_itself_and_within_the_page_of_somebody_else(
